@@ -1,0 +1,53 @@
+"""Impasto paints a photograph in the style of a painting."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from impasto.errors import ImpastoError
+    from impasto.image import load_image
+    from impasto.options import Options
+    from impasto.output import save_image
+    from impasto.recipe import read_recipe
+    from impasto.transfer import Iterate, Result, Transfer, iterate, prepare, stylize
+
+_HOMES = {
+    "ImpastoError": "errors",
+    "Iterate": "transfer",
+    "Options": "options",
+    "Result": "transfer",
+    "Transfer": "transfer",
+    "iterate": "transfer",
+    "load_image": "image",
+    "prepare": "transfer",
+    "read_recipe": "recipe",
+    "save_image": "output",
+    "stylize": "transfer",
+}
+
+__all__ = [
+    "ImpastoError",
+    "Iterate",
+    "Options",
+    "Result",
+    "Transfer",
+    "iterate",
+    "load_image",
+    "prepare",
+    "read_recipe",
+    "save_image",
+    "stylize",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Importing is free: torch is loaded when a name that needs it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,210 @@
+"""Frozen 3×3 convolutions: the forward map, and its adjoint, which is the gradient of the input.
+
+The weights never change, so nothing of the input has to be kept for the way back. Two ways to compute the same
+numbers: `Direct` leaves the work to the vendor's library and is right for GPUs and for CPUs with bfloat16 units;
+`Winograd` needs 4 (or 5) times fewer multiplications and is what makes a plain float32 CPU fast.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+CHUNK_BYTES = 4 << 20  # of transformed tiles at a time: what stays near a core
+
+
+class Workspace:
+    """Named buffers that are made once and used again by every evaluation.
+
+    Fresh memory is slow: the operating system clears every page of it. A buffer is valid until it is taken again.
+    """
+
+    def __init__(self, device: torch.device | str, dtype: torch.dtype) -> None:
+        self.device, self.dtype = torch.device(device), dtype
+        self._buffers: dict[str, Tensor] = {}
+        self._turn = 0
+
+    def take(self, name: str, *shape: int) -> Tensor:
+        """The buffer of that name, with any contents, as a contiguous tensor of that shape."""
+        size = math.prod(shape)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.numel() < size:
+            self._buffers.pop(name, None)
+            buffer = torch.empty(size, device=self.device, dtype=self.dtype)
+            self._buffers[name] = buffer
+        return buffer[:size].view(shape)
+
+    def take_other(self, name: str, *shape: int) -> Tensor:
+        """One of two buffers in turn: what was taken last stays valid, to be read while this one is written."""
+        self._turn = 1 - self._turn
+        return self.take(f"{name} {self._turn}", *shape)
+
+    def clear(self) -> None:
+        """Gives the memory back, when the next picture has another size."""
+        self._buffers.clear()
+
+
+class Convolution(Protocol):
+    """A frozen convolution without padding of its own, optionally followed by a ReLU. Images are [H, W, C]."""
+
+    def forward(self, padded: Tensor, relu: bool) -> Tensor:
+        """[H+2, W+2, C] -> [H, W, K], valid until the next call."""
+        ...
+
+    def adjoint(self, grad: Tensor, output: Tensor | None) -> Tensor:
+        """Gradient of the output [H, W, K] -> gradient of the padded input [H+2, W+2, C].
+
+        With `output`, what `forward` returned with its ReLU, only positions where it is positive let through.
+        The result is valid until the next adjoint but one, of whichever convolution shares the workspace.
+        """
+        ...
+
+
+class Direct:
+    """The library's own convolution, channels last."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.weight = weight.contiguous(memory_format=torch.channels_last)  # [K, C, 3, 3]
+        self.bias = bias
+
+    def forward(self, padded: Tensor, relu: bool) -> Tensor:
+        output = F.conv2d(padded.permute(2, 0, 1)[None], self.weight, self.bias)
+        if relu:
+            output.relu_()
+        return output[0].permute(1, 2, 0)
+
+    def adjoint(self, grad: Tensor, output: Tensor | None) -> Tensor:
+        if output is not None:
+            grad = torch.ops.aten.threshold_backward(grad, output, 0)
+        return F.conv_transpose2d(grad.permute(2, 0, 1)[None], self.weight)[0].permute(1, 2, 0)
+
+
+class Winograd:
+    """F(m×m, 3×3) minimal filtering (Winograd 1980; Lavin & Gray 2016), with its exact adjoint.
+
+    Tiles of (m+2)² pixels are gathered from the padded input, transformed by one small matrix product, multiplied
+    with the transformed filters frequency by frequency, transformed back to m² outputs and scattered. It works on
+    a few rows of tiles at a time, so that what it makes in between stays in the cache.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace, name: str, m: int = 4) -> None:
+        self.m, self.n = m, m + 2
+        self.bias, self.workspace, self.name = bias, workspace, name
+        inverse, filters, data = (matrix.to(weight) for matrix in _transforms(m))
+        spectrum = torch.einsum("ai,kcij,bj->abck", filters, weight, filters)
+        self.filters = spectrum.reshape(self.n**2, weight.shape[1], weight.shape[0]).contiguous()
+        self.to_spectra = torch.kron(data, data)  # [n², n²]
+        self.to_outputs = torch.kron(inverse, inverse)  # [m², n²]
+
+    def forward(self, padded: Tensor, relu: bool) -> Tensor:
+        height, width = padded.shape[0] - 2, padded.shape[1] - 2
+        rows, columns = -(-height // self.m), -(-width // self.m)
+        channels, kernels = self.filters.shape[1:]
+        image = self._grown(padded, rows * self.m + 2, columns * self.m + 2)
+        output = self.workspace.take(self.name, rows * self.m, columns * self.m, kernels)
+        for first, count in self._chunks(rows, columns):
+            tiles, spectra, products, values = self._buffers(count * columns)
+            view = self._tiles(image, first, count, columns, (self.n, self.n))
+            tiles.view(view.shape).copy_(view)
+            torch.mm(self.to_spectra, tiles, out=spectra)
+            torch.bmm(spectra.view(self.n**2, -1, channels), self.filters, out=products)
+            products[self.n + 1] += (
+                self.bias
+            )  # the value at the point (1, 1) reaches every output with factor 1
+            torch.mm(self.to_outputs, products.view(self.n**2, -1), out=values)
+            target = self._tiles(output, first, count, columns, (self.m, self.m))
+            torch.clamp_min(values.view(target.shape), 0 if relu else -math.inf, out=target)
+        return output[:height, :width]
+
+    def adjoint(self, grad: Tensor, output: Tensor | None) -> Tensor:
+        height, width, _ = grad.shape
+        rows, columns = -(-height // self.m), -(-width // self.m)
+        channels = self.filters.shape[1]
+        grad = self._grown(grad, rows * self.m, columns * self.m)
+        mask = grad if output is None else self._grown(output, rows * self.m, columns * self.m)
+        result = self.workspace.take_other(
+            "gradient", rows * self.m + 2, columns * self.m + 2, channels
+        ).zero_()
+        for first, count in self._chunks(rows, columns):
+            tiles, spectra, products, values = self._buffers(count * columns)
+            view = self._tiles(grad, first, count, columns, (self.m, self.m))
+            if output is None:
+                values.view(view.shape).copy_(view)
+            else:
+                passed = self._tiles(mask, first, count, columns, (self.m, self.m))
+                torch.ops.aten.threshold_backward.grad_input(
+                    view, passed, 0, grad_input=values.view(view.shape)
+                )
+            torch.mm(self.to_outputs.T, values, out=products.view(self.n**2, -1))
+            torch.bmm(products, self.filters.mT, out=spectra.view(self.n**2, -1, channels))
+            torch.mm(self.to_spectra.T, spectra, out=tiles)
+            self._overlap_add(result, tiles.view(self.n, self.n, count, columns, channels), first)
+        return result[: height + 2, : width + 2]
+
+    def _chunks(self, rows: int, columns: int) -> list[tuple[int, int]]:
+        """(first row of tiles, number of rows) of each chunk."""
+        size = self.filters.element_size() * self.n**2 * columns * max(self.filters.shape[1:])
+        step = max(1, CHUNK_BYTES // size)
+        return [(first, min(step, rows - first)) for first in range(0, rows, step)]
+
+    def _buffers(self, tiles: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Tiles and spectra [n², T·C], products [n², T, K] and values [m², T·K] of T tiles."""
+        channels, kernels = self.filters.shape[1:]
+        take = self.workspace.take
+        return (
+            take("tiles", self.n**2, tiles * channels),
+            take("spectra", self.n**2, tiles * channels),
+            take("products", self.n**2, tiles, kernels),
+            take("values", self.m**2, tiles * kernels),
+        )
+
+    def _tiles(self, image: Tensor, first: int, count: int, columns: int, size: tuple[int, int]) -> Tensor:
+        """View [*size, count, columns, C] of the tiles in `count` rows of tiles of an image [H, W, C]."""
+        row, column, channel = image.stride()
+        return image.as_strided(
+            (*size, count, columns, image.shape[2]),
+            (row, column, self.m * row, self.m * column, channel),
+            image.storage_offset() + first * self.m * row,
+        )
+
+    def _overlap_add(self, image: Tensor, tiles: Tensor, first: int) -> None:
+        """Adds tiles [n, n, count, columns, C], which overlap by 2 pixels, into the image [H, W, C]."""
+        m, (count, columns) = self.m, tiles.shape[2:4]
+        for top, height in ((0, m), (m, 2)):
+            for left, width in ((0, m), (m, 2)):
+                target = self._tiles(image[top:, left:], first, count, columns, (height, width))
+                target.add_(tiles[top : top + height, left : left + width])
+
+    @staticmethod
+    def _grown(image: Tensor, height: int, width: int) -> Tensor:
+        """The image [H, W, C] with zeros below and to the right, up to a whole number of tiles."""
+        missing = (height - image.shape[0], width - image.shape[1])
+        return F.pad(image, (0, 0, 0, missing[1], 0, missing[0])) if any(missing) else image
+
+
+@cache
+def _transforms(m: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Aᵀ [m, n], G [n, 3] and Bᵀ [n, n] of F(m, 3), in float64, by Toom and Cook's evaluation at n-1 points and ∞.
+
+    y = Aᵀ ((G g) ∘ (Bᵀ d)). Aᵀ and G evaluate polynomials; Bᵀ then follows from the requirement that y is the
+    correlation of d with g. The point 1 comes second, which is where `Winograd` adds the bias.
+    """
+    n = m + 2
+    points = torch.tensor([0.0, 1, -1, 2, -2, 0.5, -0.5][: n - 1], dtype=torch.float64)
+    inverse = torch.zeros(m, n, dtype=torch.float64)
+    inverse[:, :-1] = points ** torch.arange(m, dtype=torch.float64)[:, None]
+    inverse[-1, -1] = 1
+    filters = torch.zeros(n, 3, dtype=torch.float64)
+    differences = points[:, None] - points + torch.eye(n - 1, dtype=torch.float64)
+    filters[:-1] = points[:, None] ** torch.arange(3, dtype=torch.float64) / differences.prod(1, keepdim=True)
+    filters[-1, -1] = 1
+    # For every pair (output i, filter tap j): Σ_k inverse[i, k] filters[k, j] data[k] = the unit vector i + j.
+    equations = torch.einsum("ik,kj->ijk", inverse, filters).reshape(3 * m, n)
+    units = torch.eye(n, dtype=torch.float64)[torch.arange(m)[:, None] + torch.arange(3)].reshape(3 * m, n)
+    data = (torch.linalg.lstsq(equations, units).solution * 4).round() / 4  # every entry is a multiple of 1/4
+    return inverse, filters, data

@@ -1,0 +1,150 @@
+"""The machine: which device computes, in what precision, and how convolutions are computed there.
+
+Nothing is guessed from a name: the candidates are timed on one convolution. What was measured is kept in the cache
+folder, so that a machine computes the same way, and gives the same bytes, tomorrow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from impasto.cache import cache_folder
+from impasto.convolution import Direct, Winograd, Workspace
+from impasto.errors import OptionsError
+
+
+MARGIN = 1.15  # half precision must be this much faster than float32 to be worth its rounding
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How to compute an encoder on this machine."""
+
+    device: str
+    precision: Literal["float32", "bfloat16"]
+    method: Literal["direct", "winograd"]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+def choose_compute(device: str, precision: str) -> Compute:
+    """The fastest way that the two options leave open. OptionsError if the device is not there."""
+    device = choose_device(device)
+    seconds = measured_seconds(device)
+    float32 = min((compute for compute in seconds if compute.precision == "float32"), key=seconds.__getitem__)
+    bfloat16 = next((compute for compute in seconds if compute.precision == "bfloat16"), None)
+    if precision == "float32" or (precision == "auto" and bfloat16 is None):
+        return float32
+    if bfloat16 is None:
+        raise OptionsError(f"{device} cannot compute in bfloat16: choose --precision float32 or auto")
+    faster = seconds[bfloat16] * MARGIN < seconds[float32]
+    return bfloat16 if precision == "bfloat16" or faster else float32
+
+
+def choose_device(name: str) -> str:
+    """A device that is there: the one asked for, or the fastest kind for "auto"."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, available in there.items() if available)
+    if not there[name]:
+        raise OptionsError(
+            f"this machine, or this build of torch, has no {name} device: choose --device auto"
+        )
+    return name
+
+
+def measured_seconds(device: str) -> dict[Compute, float]:
+    """Seconds of a convolution, forward and back, for each way this device can compute it; from the cache if there."""
+    path = cache_folder() / "speed.json"
+    key = f"{_machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        return {Compute(**way): float(seconds) for way, seconds in known[key]}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    seconds = _measure(device)
+    _remember(path, key, [[asdict(way), value] for way, value in seconds.items()])
+    return seconds
+
+
+def peak_memory(device: str) -> int:
+    """Most bytes that this process has had in memory: on the CPU, or on the accelerator if it computes there."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _measure(device: str) -> dict[Compute, float]:
+    ways = [Compute(device, "float32", "direct"), Compute(device, "bfloat16", "direct")]
+    if device == "cpu":
+        ways.append(Compute(device, "float32", "winograd"))
+    seconds = {}
+    for way in ways:
+        try:
+            seconds[way] = _seconds(way)
+        except (RuntimeError, TypeError):  # an operation that this device does not have in this precision
+            if way.precision == "float32":
+                raise
+    return seconds
+
+
+def _seconds(way: Compute, repeats: int = 3) -> float:
+    """Median seconds of a typical layer of the encoder, 256 channels at 64×64 positions, forward and back."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(256, 256, 3, 3, generator=generator).mul_(0.02).to(way.device, way.dtype)
+    image = torch.randn(66, 66, 256, generator=generator).to(way.device, way.dtype)
+    bias = weight.new_zeros(256)
+    convolution = (
+        Winograd(weight, bias, Workspace(way.device, way.dtype), "probe")
+        if way.method == "winograd"
+        else Direct(weight, bias)
+    )
+    times = []
+    for _ in range(repeats + 1):  # the first one warms up
+        start = time.perf_counter()
+        output = convolution.forward(image, True)
+        convolution.adjoint(output, output).sum().item()  # waits for the device
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def _machine(device: str) -> str:
+    """What tells this machine from others that may share its cache folder."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        processor = " ".join(
+            [line.partition(":")[2].strip() for line in lines if line.startswith("model")][:2]
+        )
+    except OSError:
+        processor = platform.processor()
+    return f"{device} {platform.machine()} {processor} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _remember(path: Path, key: str, entry: object) -> None:
+    """Adds to a JSON file; a cache that cannot be written is no reason to fail."""
+    with contextlib.suppress(OSError, ValueError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        temporary = path.with_name(f".{path.name}-{os.getpid()}")
+        temporary.write_text(json.dumps(known | {key: entry}), "utf-8")
+        temporary.replace(path)

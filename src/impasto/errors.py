@@ -1,0 +1,33 @@
+"""Every error that Impasto raises on purpose: one sentence that says what was expected and what to do."""
+
+
+class ImpastoError(Exception):
+    """Base of all of them; the message is meant for a person, `exit_code` for the shell."""
+
+    exit_code = 1
+
+
+class ImageError(ImpastoError, ValueError):
+    """An image file, in any role, that cannot be read or written."""
+
+
+class WeightsError(ImpastoError, ValueError):
+    """A weights file that is missing, damaged, of another network, or not the one its hash names."""
+
+
+class OptionsError(ImpastoError, ValueError):
+    """Options that are impossible, alone or together, or for this machine."""
+
+    exit_code = 2
+
+
+class OutOfMemoryError(ImpastoError, MemoryError):
+    """The run does not fit; the message names what would."""
+
+    exit_code = 3
+
+
+class DivergedError(ImpastoError, ArithmeticError):
+    """The optimiser met NaN or infinity and restarts did not help."""
+
+    exit_code = 4

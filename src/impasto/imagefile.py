@@ -1,0 +1,134 @@
+"""Files that hold pictures: opened without waiting, known by their content, measured before decoding."""
+
+import ctypes
+import io
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+
+from PIL import Image, ImageFile, _imaging
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from impasto.errors import ImageError
+
+MAX_PIXELS = 178_956_970  # 2^29 / 3: where Pillow, too, begins to speak of a bomb
+
+# Recognised by content, never by name. Pillow's `Image.open` is not used: it warns and refuses by a global
+# limit, and stumbles over a damaged list of a phone's further pictures (MPO) where we want the first alone.
+_FORMATS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
+    (rb"\xff\xd8\xff", JpegImageFile),
+    (rb"\x89PNG\r\n\x1a\n", PngImageFile),
+    (rb"RIFF....WEBP", WebPImageFile),
+    (rb"II[*+]\0|MM\0[*+]", TiffImageFile),
+    (rb"....ftyp(avi[fs]|mif1|msf1)", AvifImageFile),
+    (rb"GIF8[79]a", GifImageFile),
+    (rb"BM", BmpImageFile),
+)
+_SIGNATURE_BYTES = 16
+
+# A FIFO without a writer would block, and a terminal could become ours
+_NO_WAITING = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOCTTY"))
+
+
+@contextmanager
+def naming(subject: str, failure: str = "cannot be read") -> Iterator[None]:
+    """Turn whatever fails inside into one ImageError, a sentence on one line that begins with `subject`.
+
+    An ImageError raised inside holds the rest of the sentence ("is empty"); for any other error the rest is
+    `failure` and that error's own words.
+    """
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{subject} {error}") from error.__cause__
+    except MemoryError as error:
+        raise ImageError(f"{subject} does not fit in this machine's memory") from error
+    except Exception as error:  # Pillow's plugins raise some fifteen classes on bad files
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ImageError(f"{subject} {failure}: {repr(reason)[1:-1][:200]}") from error
+
+
+def describe(source: object) -> str:
+    """The file's name as a Python literal, so that it stays on one line; else the kind of source."""
+    if isinstance(source, str | os.PathLike):
+        return repr(os.fspath(source))
+    return f"({type(source).__name__})"
+
+
+def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
+    """The bytes of a regular file that begins like a picture; of any other, no more than those are read.
+
+    To be called in `naming`, as everything here: failures come in any class.
+    """
+    with io.BufferedReader(io.FileIO(os.fspath(path), opener=_open_without_waiting)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("is not a regular file")
+        if status.st_size == 0:
+            raise ImageError("is empty")
+        if status.st_size > _most_bytes(max_pixels):
+            raise ImageError(f"holds {status.st_size:,} bytes: too many for --max-pixels {max_pixels:,}")
+        signature = file.read(_SIGNATURE_BYTES)
+        _plugin(signature)
+        return signature + file.read(_most_bytes(max_pixels))
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_WAITING)
+
+
+def _most_bytes(max_pixels: int) -> int:
+    """Four 16-bit samples a pixel, and ample room for metadata."""
+    return 8 * max_pixels + 2**24
+
+
+def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    """A file's bytes as a Pillow image whose metadata is read and whose pixels are not decoded yet."""
+    plugin = _plugin(data)
+    if plugin is TiffImageFile:
+        _quieten_libtiff()
+    try:
+        image = plugin(io.BytesIO(data))
+    except Image.DecompressionBombError as error:  # some plugins check for themselves, by Pillow's own limit
+        most = min(max_pixels, MAX_PIXELS)
+        raise ImageError(f"has more pixels than --max-pixels allows ({most:,} in this format)") from error
+    check_size(image.size, max_pixels)
+    return image
+
+
+def _plugin(data: bytes) -> type[ImageFile.ImageFile]:
+    for signature, plugin in _FORMATS:
+        if re.match(signature, data, re.DOTALL):
+            return plugin
+    raise ImageError("is not a picture in JPEG, PNG, WebP, TIFF, AVIF, GIF or BMP format")
+
+
+def check_size(size: tuple[int, int], max_pixels: int) -> None:
+    """ImageError for a (width, height) without pixels, or with more than `max_pixels`."""
+    width, height = size
+    if min(size) < 1:
+        raise ImageError(f"has no pixels: its size is {width} x {height}")
+    if width * height > max_pixels:
+        raise ImageError(f"has {width} x {height} pixels: more than --max-pixels {max_pixels:,} allows")
+
+
+@cache
+def _quieten_libtiff() -> None:
+    """libtiff also prints each error, straight to descriptor 2; the exception that Pillow raises is enough.
+
+    Found through Pillow's extension module, so it is Pillow's own copy; and unlike a redirected descriptor it
+    leaves the other threads' output alone. A Pillow that hides the symbol only stays noisy.
+    """
+    with suppress(OSError, AttributeError):
+        set_error_handler = ctypes.CDLL(str(_imaging.__file__)).TIFFSetErrorHandler
+        set_error_handler.argtypes, set_error_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_error_handler(None)

@@ -1,0 +1,153 @@
+"""Minimising a function of a picture: L-BFGS and Adam, one evaluation at a time.
+
+They know neither the network nor the losses: only a function from a picture to its value and gradient. Both keep
+the picture inside 0..1, and both survive an evaluation that blows up: back to the best point, more carefully.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from impasto.errors import DivergedError
+
+HISTORY = 10  # pairs that L-BFGS remembers; 20 is no better: docs/method.md#optimisation
+FIRST_STEP = 0.02  # root mean square change of the pixels by the first step, in 0..1
+LEARNING_RATE = 0.02  # of Adam, in 0..1
+EXPLODED = 1.5  # an evaluation this many times above the best is taken back
+RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Value:
+    """A function's value at a picture."""
+
+    loss: float
+    terms: Mapping[str, float]  # the losses it is the weighted sum of
+    grad: Tensor  # [1, 3, H, W]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A picture and the function's value there."""
+
+    image: Tensor  # [1, 3, H, W], in 0..1
+    value: Value
+
+
+Function = Callable[[Tensor], Value]
+
+
+def minimize(
+    method: Literal["lbfgs", "adam"], function: Function, start: Tensor, evaluations: int
+) -> Iterator[Point]:
+    """Yields, after each evaluation, the point that was reached; the last is the best that L-BFGS has found.
+
+    Raises:
+        DivergedError: when the value is not a number at the start, or again after three more careful restarts.
+    """
+    point = _evaluated(function, start)
+    if not math.isfinite(point.value.loss):
+        raise DivergedError(
+            "the loss is not a number at the very start: the options or weights are too extreme"
+        )
+    yield point
+    steps = _lbfgs if method == "lbfgs" else _adam
+    yield from steps(function, point, evaluations - 1)
+
+
+def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point]:
+    """L-BFGS with unit steps (Liu & Nocedal 1989), projected onto the box 0..1.
+
+    Step and difference of the gradients are taken between projected points, so that every pair is a true one.
+    """
+    best, memory, size, restarts = point, Memory(HISTORY), FIRST_STEP, 0
+    for evaluation in range(evaluations):
+        direction = memory.direction(_projected(point))
+        if not memory.pairs:
+            direction *= size / direction.square().mean().sqrt().clamp_min(1e-30)
+        step = _evaluated(function, (point.image - direction).clamp_(0, 1))
+        if not math.isfinite(step.value.loss) or step.value.loss > EXPLODED * best.value.loss:
+            restarts += not math.isfinite(step.value.loss)
+            _check_restarts(restarts)
+            point, memory, size = best, Memory(HISTORY), size / 4
+        else:
+            memory.add(step.image - point.image, step.value.grad - point.value.grad)
+            point = step
+            best = min(best, point, key=lambda candidate: candidate.value.loss)
+        yield best if evaluation == evaluations - 1 else point
+
+
+class Memory:
+    """The last pairs (s, y) of steps and gradient differences, which stand for an inverse Hessian."""
+
+    def __init__(self, history: int) -> None:
+        self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)  # s, y, 1 / sᵀy
+        self.scale = 1.0  # sᵀy / yᵀy of the last pair: the first guess of the inverse Hessian
+
+    def add(self, step: Tensor, difference: Tensor) -> None:
+        """Remembers a pair, unless the function was not convex along it."""
+        curvature, square = _dot(step, difference), _dot(difference, difference)
+        if curvature > 1e-10 * square > 0:
+            self.pairs.append((step, difference, 1 / curvature))
+            self.scale = curvature / square
+
+    def direction(self, grad: Tensor) -> Tensor:
+        """The inverse Hessian times the gradient, by the two-loop recursion (Nocedal & Wright 2006, alg. 7.4)."""
+        direction = grad.clone()
+        shares = []
+        for step, difference, inverse in reversed(self.pairs):
+            shares.append(inverse * _dot(step, direction))
+            direction.sub_(difference, alpha=shares[-1])
+        direction.mul_(self.scale)
+        for (step, difference, inverse), share in zip(self.pairs, reversed(shares), strict=True):
+            direction.add_(step, alpha=share - inverse * _dot(difference, direction))
+        return direction
+
+
+def _adam(function: Function, point: Point, evaluations: int) -> Iterator[Point]:
+    """Adam (Kingma & Ba 2015) with β₂ = 0.99, each step projected onto the box 0..1."""
+    first, second = torch.zeros_like(point.image), torch.zeros_like(point.image)
+    best, rate, restarts = point, LEARNING_RATE, 0
+    for count in range(1, evaluations + 1):
+        grad = point.value.grad
+        first.lerp_(grad, 0.1)
+        second.lerp_(grad.square(), 0.01)
+        step = rate * (first / (1 - 0.9**count)) / ((second / (1 - 0.99**count)).sqrt() + 1e-30)
+        point = _evaluated(function, (point.image - step).clamp_(0, 1))
+        if not math.isfinite(point.value.loss):
+            restarts += 1
+            _check_restarts(restarts)
+            point, rate = best, rate / 4
+            first.zero_()
+        best = min(best, point, key=lambda candidate: candidate.value.loss)
+        yield point
+
+
+def _check_restarts(restarts: int) -> None:
+    if restarts > RESTARTS:
+        raise DivergedError(f"the loss is not a number, also after {RESTARTS} more careful restarts")
+
+
+def _evaluated(function: Function, image: Tensor) -> Point:
+    value = function(image)
+    if not bool(value.grad.isfinite().all()):
+        value = Value(math.nan, value.terms, value.grad)
+    return Point(image, value)
+
+
+def _projected(point: Point) -> Tensor:
+    """The gradient without the pixels that are at a bound and pushed beyond it."""
+    image, grad = point.image, point.value.grad
+    fixed = ((image <= 0) & (grad > 0)) | ((image >= 1) & (grad < 0))
+    return grad.masked_fill(fixed, 0)
+
+
+def _dot(left: Tensor, right: Tensor) -> float:
+    return float(torch.dot(left.flatten(), right.flatten()))

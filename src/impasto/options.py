@@ -1,0 +1,176 @@
+"""The options of a run: the one home of every default, help text, choice and range.
+
+Command line, presets, Python and the studio are all made from this model; none of them states an option again.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from impasto.errors import OptionsError
+
+TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
+
+
+def _parse_layers(value: object) -> object:
+    """`"relu1_1,relu2_1=2"` or a list of such names -> {"relu1_1": 1.0, "relu2_1": 2.0}; a mapping stays as it is."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)):
+        return value
+    layers: dict[str, str] = {}
+    for item in value:
+        name, equals, weight = str(item).strip().partition("=")
+        if name in layers:
+            raise ValueError(f"names {name} twice")
+        layers[name] = weight if equals else "1"
+    return layers
+
+
+def _check_layers(layers: dict[str, float]) -> dict[str, float]:
+    for name in layers:
+        if not TAP.fullmatch(name):
+            raise ValueError(f"layers are named like conv4_2 or relu4_2, not {name!r}")
+    if not layers or sum(layers.values()) == 0:
+        raise ValueError("at least one layer needs a weight above 0")
+    return layers
+
+
+def _parse_numbers(value: object) -> object:
+    """`"30,30,18"` or one number -> a list of numbers."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return [value] if isinstance(value, int) else value
+
+
+Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Layers = Annotated[
+    dict[str, Weight],
+    BeforeValidator(_parse_layers),
+    Field(json_schema_extra={"metavar": "NAME[=WEIGHT],…"}),
+]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
+    BeforeValidator(_parse_numbers),
+    Field(min_length=1, json_schema_extra={"metavar": "N[,N…]"}),
+]
+
+
+class Options(BaseModel):
+    """How to paint. Frozen; unknown names and impossible values are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    size: int = Field(512, ge=1, le=100_000, description="Longest side of the result, in pixels.")
+    strength: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="From 0, nearly the photograph, to 1, nearly all style. Means the same for every pair of pictures.",
+    )
+    content_weight: Weight | None = Field(
+        None, description="Weight of the content loss; found from the strength if not given."
+    )
+    style_weight: Weight = Field(1.0, description="Weight of the style loss.")
+    tv_weight: Weight = Field(0.0, description="Weight of the total variation: higher is smoother.")
+    content_layers: Layers = Field({"relu4_2": 1.0}, description="Layers of the content loss.")
+    style_layers: Layers = Field(
+        dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0),
+        description="Layers of the style loss.",
+    )
+    iterations: Counts = Field(
+        (30, 30, 18, 10),
+        description="Evaluations at each scale, coarsest first; the last number serves all further scales.",
+    )
+    min_size: int = Field(128, ge=1, le=100_000, description="Longest side at the coarsest scale.")
+    detail: float = Field(
+        1.0,
+        ge=0,
+        le=4,
+        description="How much of the photograph's own detail is added on the way to a finer scale.",
+    )
+    optimizer: Literal["lbfgs", "adam"] = Field("lbfgs", description="How the picture is improved.")
+    init: str = Field(
+        "content",
+        description="What to start from: content, noise, or a picture file.",
+        json_schema_extra={"metavar": "content|noise|FILE"},
+    )
+    pooling: Literal["avg", "max"] = Field("avg", description="Pooling between the network's blocks.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything random.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Precision of the network; auto measures what this machine is fast at."
+    )
+    weights: str = Field(
+        "vgg19",
+        description="The network: a name from `impasto weights`, or a file.",
+        json_schema_extra={"metavar": "NAME|FILE"},
+    )
+    max_pixels: int = Field(178_000_000, ge=1, description="Refuse pictures with more pixels than this.")
+
+    @model_validator(mode="after")
+    def _together(self) -> Options:
+        for layers in (self.content_layers, self.style_layers):
+            _check_layers(layers)
+        if self.style_weight == 0 and self.content_weight == 0:
+            raise ValueError(
+                "style_weight and content_weight cannot both be 0: nothing would be left to paint"
+            )
+        return self
+
+
+def make_options(preset: str | None = None, /, **values: Any) -> Options:
+    """The defaults, overridden by a preset, overridden by values. OptionsError in one sentence if impossible."""
+    try:
+        return Options(**(load_preset(preset) | values if preset else values))
+    except ValidationError as error:
+        raise OptionsError(_sentence(error)) from None
+
+
+def presets() -> dict[str, str]:
+    """Names of the presets that come with Impasto, and what each is for."""
+    files = sorted(resources.files("impasto.presets").iterdir(), key=lambda file: file.name)
+    return {
+        file.name.removesuffix(".toml"): file.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        for file in files
+        if file.name.endswith(".toml")
+    }
+
+
+def load_preset(name_or_path: str) -> dict[str, Any]:
+    """The options that a preset sets, by its name or from a TOML file. OptionsError if it cannot be read."""
+    known = presets()
+    if name_or_path in known:
+        return tomllib.loads(
+            resources.files("impasto.presets").joinpath(f"{name_or_path}.toml").read_text("utf-8")
+        )
+    if not name_or_path.endswith(".toml"):
+        raise OptionsError(
+            f"no preset is named {name_or_path!r}: choose from {', '.join(known)}, or give a .toml file"
+        )
+    path = Path(name_or_path)
+    try:
+        if not path.is_file():
+            raise OptionsError(f"preset {name_or_path!r}: no such file")
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OptionsError(f"preset {name_or_path!r} cannot be read: {error}") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first of pydantic's findings as one sentence that names the option and what came."""
+    finding: Mapping[str, Any] = error.errors()[0]
+    names = [str(part) for part in finding["loc"]]
+    reason = finding["msg"].removeprefix("Value error, ")
+    if finding["type"] == "extra_forbidden":
+        return f"there is no option {names[0]!r}; options are {', '.join(Options.model_fields)}"
+    if not names:
+        return str(reason)
+    return f"{'.'.join(names)}: {reason[0].lower()}{reason[1:]}, not {finding['input']!r}"

@@ -1,0 +1,208 @@
+"""Pictures to files: the whole of a new one or nothing, whatever happens meanwhile."""
+
+import errno
+import io
+import os
+import platform
+import re
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from PIL import Image
+
+from impasto.errors import ImageError
+from impasto.image import Source
+from impasto.imagefile import describe, naming
+from impasto.recipe import recipe_metadata
+from impasto.srgb import opaque_srgb, srgb_profile
+
+_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels, a limit of libjpeg and of the WebP format
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+# Hidden, short whatever the picture is called, and telling whose it is: see `_temporary_name`
+_TEMPORARY = re.compile(r"\.impasto-(?P<host>.+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.tmp")
+
+
+def save_image(
+    image: Image.Image,
+    path: str | os.PathLike[str],
+    *,
+    recipe: Mapping[str, object] | None = None,
+    quality: int = 95,
+) -> None:
+    """Write a picture in the format that the extension names, tagged as sRGB, its only metadata the recipe.
+
+    At every instant the path holds its old file or the whole new one. Links are followed, and the permissions
+    of a replaced file kept. quality: 1..100, for JPEG and WebP. After an ImageError nothing has changed.
+    """
+    with naming(f"output {describe(path)}", "cannot be written"):
+        target = _target(path)
+        data = _encode(image, _kind(path), recipe, quality)
+        try:
+            _replace(target, data)
+        except OSError as error:
+            if error.errno not in _DISK_FULL:
+                raise
+            raise ImageError(f"needs {len(data):,} bytes: {error.strerror}; nothing was changed") from error
+        _flush_folder(target.parent)
+
+
+def check_output(
+    path: str | os.PathLike[str],
+    inputs: Sequence[Source],
+    *,
+    clobber: bool = True,
+    size: tuple[int, int] | None = None,
+) -> None:
+    """Find what would keep `save_image` from writing there, before any work is done; leaves nothing behind.
+
+    inputs: none of these may be the output under whatever name. clobber: an existing file may be overwritten.
+    size: (height, width) of the picture to come, for formats with a limit. Raises ImageError.
+    """
+    with naming(f"output {describe(path)}", "cannot be written"):
+        target = _target(path)
+        _check_side(_kind(path), max(size or (0,)))
+        if target.exists():
+            _check_overwriting(target, inputs, clobber)
+        descriptor, temporary = _create_beside(target)
+        os.close(descriptor)
+        temporary.unlink()
+
+
+def sweep_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove the hidden temporary files that killed runs on this machine have left beside an output.
+
+    A file stays while a process with its number lives, be it another one by now; and where that cannot be
+    asked without harm (Windows). Never raises for a folder that is missing or closed to us.
+    """
+    with suppress(OSError, ValueError, RuntimeError):
+        for file in Path(path).resolve().parent.glob(".impasto-*.tmp"):
+            owner = _TEMPORARY.fullmatch(file.name)
+            if owner and owner["host"] == _host() and not _is_alive(int(owner["pid"])):
+                with suppress(OSError):
+                    file.unlink()
+
+
+def _kind(path: str | os.PathLike[str]) -> str:
+    try:
+        return _KINDS[Path(path).suffix.lower()]
+    except KeyError:
+        raise ImageError(f"has no extension we can write: expected {', '.join(_KINDS)}") from None
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The file that the path and its links lead to, there or yet to be."""
+    _kind(path)
+    target = Path(path).resolve()
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if not target.parent.is_dir():
+            raise ImageError(f"cannot be written: there is no folder {str(target.parent)!r}") from None
+        return target
+    if stat.S_ISDIR(mode):
+        raise ImageError("is a folder")
+    if not stat.S_ISREG(mode):
+        raise ImageError("is not a regular file")
+    return target
+
+
+def _check_side(kind: str, longest: int) -> None:
+    limit = _LONGEST_SIDE.get(kind)
+    if limit is not None and longest > limit:
+        raise ImageError(
+            f"cannot hold a side of {longest:,} pixels: {kind} ends at {limit:,}, TIFF and PNG do not"
+        )
+
+
+def _check_overwriting(target: Path, inputs: Sequence[Source], clobber: bool) -> None:
+    for source in inputs:
+        if isinstance(source, str | os.PathLike) and _is_same_file(target, Path(source)):
+            raise ImageError(f"is the same file as the input {describe(source)}")
+    if not clobber:
+        raise ImageError("exists already, and overwriting was not allowed")
+    os.close(os.open(target, os.O_WRONLY))  # tried, as asking (os.access) is answered wrongly for root
+
+
+def _is_same_file(target: Path, source: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):
+        return False  # an input that cannot be opened is refused elsewhere, by its own name
+
+
+def _encode(image: Image.Image, kind: str, recipe: Mapping[str, object] | None, quality: int) -> bytes:
+    """In memory, so that the space needed is known before the disk is asked for it."""
+    _check_side(kind, max(image.size))
+    options = _encoder_options(kind, quality)
+    if recipe is not None:
+        options |= recipe_metadata(kind, recipe)
+    plain = opaque_srgb(image)[0].copy()
+    plain.info = {}  # Pillow's writers would keep a comment or a transparent colour found there
+    buffer = io.BytesIO()
+    plain.save(buffer, kind, icc_profile=srgb_profile(), **options)
+    return buffer.getvalue()
+
+
+def _encoder_options(kind: str, quality: int) -> dict[str, object]:
+    match kind:
+        case "JPEG":
+            return {"quality": quality, "subsampling": "4:4:4"}  # strokes of pure colour bleed at 4:2:0
+        case "WEBP":
+            return {"quality": quality}
+        case "TIFF":
+            return {"compression": "tiff_adobe_deflate"}
+    return {}
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write beside the target, wait for the disk, then rename over it."""
+    descriptor, temporary = _create_beside(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            temporary.chmod(target.stat().st_mode & 0o777)
+        temporary.replace(target)
+    except BaseException:  # Ctrl-C, too, leaves nothing behind
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _create_beside(target: Path) -> tuple[int, Path]:
+    temporary = target.with_name(f".impasto-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return os.open(temporary, _NEW_FILE, 0o666), temporary  # less the umask, as any new file
+
+
+def _host() -> str:
+    """This machine's name as far as a file's name can hold it: process numbers mean nothing elsewhere."""
+    return re.sub(r"[^\w.-]", "", platform.node(), flags=re.ASCII)[:64] or "localhost"
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # signal 0 would end the process there
+    try:
+        with suppress(PermissionError):  # another user's
+            os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename last; where a folder cannot be flushed, the new file stands all the same."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,42 @@
+"""The scales of a run, coarse to fine, and the way of a picture from one to the next.
+
+Scales are the same absolute sizes whatever the last one is, and each depends only on those below: so a preview at
+512 is a state of the run at 4096.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def scales(size: int, least: int) -> list[int]:
+    """Longest sides: `least` and its doubles below `size`, then `size` itself."""
+    sides = []
+    while least < size:
+        sides.append(least)
+        least *= 2
+    return [*sides, size]
+
+
+def evaluations(iterations: Sequence[int], count: int) -> list[int]:
+    """One number for each of `count` scales; the last one given serves all that are left."""
+    return [iterations[min(index, len(iterations) - 1)] for index in range(count)]
+
+
+def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float) -> Tensor:
+    """Takes a picture to the next scale, and adds what the finer content shows and the coarser did not.
+
+    Without that band the photograph's fine edges would have to be found again by optimisation.
+
+    Args:
+        image: [1, 3, h, w], the result at the coarser scale.
+        coarse: [1, 3, h, w], the content there.
+        fine: [1, 3, H, W], the content at the next scale.
+        detail: how much of the band is added; 1 is all of it.
+    """
+    size = (fine.shape[2], fine.shape[3])
+    band = fine - F.interpolate(coarse, size=size, mode="bicubic", align_corners=False)
+    return (F.interpolate(image, size=size, mode="bicubic", align_corners=False) + detail * band).clamp_(0, 1)

@@ -1,0 +1,101 @@
+"""Any Pillow image to opaque 8-bit sRGB: sample depth, colour profile, transparency."""
+
+import io
+from functools import cache
+from typing import cast
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from impasto.errors import ImageError
+
+# ICC's name of a profile's colour space -> the Pillow mode it describes
+_PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
+
+
+def opaque_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """An image of any mode as "RGB" in sRGB over white (itself if it is that), and notes on what was ignored.
+
+    Raises ImageError with a predicate ("has samples ...") for numbers that have no agreed meaning as colours.
+    """
+    image = _eight_bits(image)
+    colour, alpha = _split_alpha(image)
+    rgb, notes = _convert_colour(colour, image.info.get("icc_profile"))
+    if alpha is not None:
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+    return rgb, notes
+
+
+@cache
+def srgb_profile() -> bytes:
+    """The ICC profile of sRGB, the same bytes on every day."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # the date of its making: 1 January 2000
+    return bytes(profile)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Samples wider than 8 bits to "L" or "LA"; other images as they are."""
+    if image.mode == "F":
+        return _from_floats(image)
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    wide = image.convert("I") if image.mode != "I" else image
+    low, high = cast("tuple[int, int]", wide.getextrema())
+    if low < 0 or high > 65535:
+        raise ImageError(f"has integer samples from {low} to {high}: expected 0 to 65535")
+    # Pillow's own conversion to "L" clips at 255
+    grey = wide.point([(sample * 255 + 32767) // 65535 for sample in range(65536)], "L")
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        grey.putalpha(wide.point([255 * (sample != transparent) for sample in range(65536)], "L"))
+    grey.info = {"icc_profile": image.info.get("icc_profile")}
+    return grey
+
+
+def _from_floats(image: Image.Image) -> Image.Image:
+    samples = np.asarray(image)
+    low, high = samples.min(), samples.max()
+    if not (low >= 0 and high <= 1):  # so put, NaN is refused as well
+        raise ImageError(f"has float samples from {low:g} to {high:g}: expected 0 to 1")
+    grey = Image.fromarray(np.rint(samples * 255).astype(np.uint8))
+    grey.info = {"icc_profile": image.info.get("icc_profile")}
+    return grey
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Colour in "L", "RGB", "CMYK" or "LAB", and the alpha channel where there is one."""
+    if image.has_transparency_data:
+        grey = image.mode in ("1", "L", "LA", "La")
+        image = image.convert("LA" if grey else "RGBA")
+        return image.convert("L" if grey else "RGB"), image.getchannel("A")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image, None
+    return image.convert("L" if image.mode == "1" else "RGB"), None
+
+
+def _convert_colour(colour: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
+    """To sRGB by the embedded profile, or by the mode's usual meaning."""
+    if icc:
+        try:
+            return _through_profile(colour, ImageCms.ImageCmsProfile(io.BytesIO(icc))), ()
+        except Exception:  # little CMS fails in many ways, and a wrong profile must not cost the picture
+            return _convert_colour(colour, None)[0], ("broken colour profile ignored",)
+    if colour.mode == "LAB":
+        return _through_profile(colour, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))), ()
+    return colour if colour.mode == "RGB" else colour.convert("RGB"), ()
+
+
+def _through_profile(colour: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    mode = _PROFILE_MODES[profile.profile.xcolor_space]
+    if colour.mode == "L" and mode == "RGB":  # grey photographs often carry the camera's RGB profile
+        colour = colour.convert("RGB")
+    transform = ImageCms.buildTransform(
+        profile,
+        ImageCms.createProfile("sRGB"),
+        colour.mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    return transform.apply(colour)

@@ -1,0 +1,44 @@
+"""The strength dial: which content weight gives every pair of pictures the same share of style.
+
+At one weight the content error of a finished picture varies threefold between pairs. The dial therefore names the
+content error to reach, and the weight is corrected towards it while the coarsest scale is painted, where an
+evaluation is cheapest. The scales above keep it: docs/method.md#strength.
+"""
+
+from __future__ import annotations
+
+FULL = 1.5  # relative content error at strength 1
+START = 0.1  # the weight to begin with: right for an average pair at strength 0.5
+LEAST, MOST = 0.002, 100.0
+EXPONENT = 2.5  # a finished picture's content error falls about as the 0.3rd to 0.4th power of the weight
+CHANGE = 10.0  # at most, in one correction: an early picture tells little
+
+
+def target_error(strength: float) -> float:
+    """Relative content error Σ (F-P)² / Σ P² that a strength in 0..1 asks for."""
+    return FULL * strength
+
+
+def first_weight(strength: float, style_weight: float) -> float:
+    """The content weight to begin with."""
+    return _bounded(START * (0.5 / max(strength, 1e-3)) ** EXPONENT, style_weight)
+
+
+def corrected_weight(weight: float, error: float, strength: float, style_weight: float) -> float:
+    """The content weight that should bring the relative content error to what the strength asks for."""
+    ratio = error / max(target_error(strength), 1e-3)
+    change = min(CHANGE, max(1 / CHANGE, ratio**EXPONENT))
+    return _bounded(weight / (style_weight or 1) * change, style_weight)
+
+
+def rounds(evaluations: int) -> list[int]:
+    """The evaluations of the coarsest scale in up to three rounds, with a correction after each."""
+    if evaluations < 6:
+        return [evaluations]
+    later = evaluations * 3 // 10
+    return [evaluations - 2 * later, later, later]
+
+
+def _bounded(share: float, style_weight: float) -> float:
+    """A content weight for a share of the style weight, or for itself where there is no style."""
+    return min(MOST, max(LEAST, share)) * (style_weight or 1)

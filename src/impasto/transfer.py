@@ -1,0 +1,260 @@
+"""The main path: a photograph and paintings in, a picture out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from impasto import __version__, optimize, pyramid, strength
+from impasto.device import Compute, choose_compute
+from impasto.errors import OptionsError, OutOfMemoryError
+from impasto.image import Picture, Source, fit, open_picture, to_pil
+from impasto.objective import Objective, from_images
+from impasto.options import Options, make_options
+from impasto.output import save_image
+from impasto.tiles import Tile, plan, value_and_grad
+from impasto.vgg import Encoder
+from impasto.weights import CONVOLUTIONS, WeightsInfo, available_weights, load_weights
+
+WHOLE = 1024  # longest side that is computed in one piece; larger pictures go in tiles of that size
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """The state of a run after an evaluation."""
+
+    scale: int  # longest side in pixels
+    scales: tuple[int, ...]  # all of the run
+    step: int  # evaluations at this scale so far
+    steps: int  # and in all at this scale
+    evaluations: int  # since the run began
+    losses: Mapping[str, float]  # of each term, without its weight; "total" is the weighted sum
+    content_weight: float  # as the strength dial has set it
+    seconds: float  # since the run began
+    image: Tensor  # [1, 3, H, W], sRGB in 0..1
+
+    @property
+    def last(self) -> bool:
+        """Whether the run ends here."""
+        return self.scale == self.scales[-1] and self.step == self.steps
+
+    def picture(self) -> Image.Image:
+        """The state as an 8-bit picture."""
+        return to_pil(self.image)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished picture."""
+
+    image: Image.Image
+    losses: Mapping[str, float]
+    seconds: float
+    evaluations: int
+    recipe: Mapping[str, Any]  # everything that it takes to make it again; no paths, no names
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes PNG, JPEG, WebP or TIFF by the extension, the recipe inside. ImageError if it cannot."""
+        save_image(self.image, path, recipe=self.recipe)
+
+
+def stylize(
+    content: Source,
+    style: Source | Sequence[Source],
+    *,
+    preset: str | None = None,
+    options: Options | None = None,
+    **values: Any,
+) -> Result:
+    """Paints `content` in the style of `style`, or of several styles in equal parts.
+
+    Args:
+        content: a path, a Pillow image, or an array [H, W, 3] of uint8.
+        style: the same, or a list of them.
+        preset: a named set of options, or a TOML file with one.
+        options: an `Options`, in place of preset and values.
+        **values: any field of `Options`, such as `size=1024, strength=0.7`.
+
+    Raises:
+        ImpastoError: in one sentence, for pictures that cannot be read and options that are impossible.
+    """
+    transfer = prepare(content, style, preset=preset, options=options, **values)
+    for state in transfer:
+        last = state
+    return transfer.result(last)
+
+
+def iterate(content: Source, style: Source | Sequence[Source], **values: Any) -> Iterator[Iterate]:
+    """The same as a generator that yields every evaluation; to cancel, stop iterating."""
+    yield from prepare(content, style, **values)
+
+
+def prepare(
+    content: Source,
+    style: Source | Sequence[Source],
+    *,
+    preset: str | None = None,
+    options: Options | None = None,
+    **values: Any,
+) -> Transfer:
+    """Opens and checks everything, so that what cannot work fails here, and starts nothing."""
+    if options is not None and (preset is not None or values):
+        raise OptionsError("give either options, or a preset and single values, not both")
+    options = options or make_options(preset, **values)
+    styles = list(style) if isinstance(style, (list, tuple)) else [style]
+    if not styles:
+        raise OptionsError("expected at least one style picture, got none")
+    started = time.perf_counter()
+    limits = {"longest": options.size, "max_pixels": options.max_pixels}
+    pictures = [open_picture(source, role="style", **limits) for source in styles]
+    start = (
+        open_picture(options.init, role="init", **limits)
+        if options.init not in ("content", "noise")
+        else None
+    )
+    photograph = open_picture(content, role="content", **limits)
+    weights = load_weights(options.weights)
+    compute = choose_compute(options.device, options.precision)
+    try:
+        encoder = Encoder(
+            weights.tensors,
+            CONVOLUTIONS[weights.architecture],
+            weights.preprocessing,
+            [*options.content_layers, *options.style_layers],
+            pooling=options.pooling,
+            method=compute.method,
+            device=compute.device,
+            dtype=compute.dtype,
+        )
+    except ValueError as error:
+        raise OptionsError(str(error)) from None
+    return Transfer(options, photograph, pictures, start, weights.info, compute, encoder, started)
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """A run that is ready to start: iterate over it."""
+
+    options: Options
+    content: Picture
+    styles: Sequence[Picture]
+    start: Picture | None
+    weights: WeightsInfo
+    compute: Compute
+    encoder: Encoder
+    started: float  # time.perf_counter() when preparing began
+
+    def __iter__(self) -> Iterator[Iterate]:
+        try:
+            yield from self._paint()
+        except (MemoryError, RuntimeError) as error:
+            if "memory" not in str(error) and not isinstance(error, MemoryError):
+                raise
+            size = self.options.size
+            raise OutOfMemoryError(
+                f"size {size} does not fit into this machine's memory: try size {size // 2}"
+            ) from None
+
+    def result(self, state: Iterate) -> Result:
+        """The state of this run as a finished picture, with the recipe that makes it again."""
+        return Result(state.picture(), state.losses, state.seconds, state.evaluations, self.recipe)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What it takes to make the picture again: options and hashes, no paths and no names."""
+        options = self.options.model_dump(mode="json")
+        if self.start is not None:
+            options["init"] = f"sha256:{self.start.sha256}"
+        if self.weights.name not in {known.name for known in available_weights()}:
+            options["weights"] = f"sha256:{self.weights.sha256}"
+        return {
+            "impasto": __version__,
+            "options": options,
+            "content": self.content.sha256,
+            "styles": [style.sha256 for style in self.styles],
+            "weights": self.weights.sha256,
+            "computed": asdict(self.compute)
+            | {"threads": torch.get_num_threads(), "torch": torch.__version__},
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be honoured in the pictures, for people."""
+        pictures = [self.content, *self.styles, *([self.start] if self.start else [])]
+        return [note for picture in pictures for note in picture.notes]
+
+    def _paint(self) -> Iterator[Iterate]:
+        options, dial = self.options, self.options.content_weight is None
+        scales = tuple(pyramid.scales(options.size, options.min_size))
+        weight = self._first_weight()
+        done, image, coarse = 0, torch.empty(0), torch.empty(0)
+        for scale, steps in zip(scales, pyramid.evaluations(options.iterations, len(scales)), strict=True):
+            coarsest, step = scale == scales[0], 0
+            content = self._tensor(self.content, scale)
+            image = (
+                self._first(content) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
+            )
+            objective, tiles = self._objective(content, scale, weight)
+            for evaluations in strength.rounds(steps) if dial and coarsest else [steps]:
+                function = self._function(objective, tiles)
+                for point in optimize.minimize(options.optimizer, function, image, evaluations):
+                    step, done = step + 1, done + 1
+                    losses = {"total": point.value.loss, **point.value.terms}
+                    seconds = time.perf_counter() - self.started
+                    yield Iterate(scale, scales, step, steps, done, losses, weight, seconds, point.image)
+                image = point.image
+                if dial and coarsest:
+                    error = objective.content_error(point.value.terms)
+                    weight = strength.corrected_weight(weight, error, options.strength, options.style_weight)
+                    objective = objective.with_content_weight(weight)
+            coarse = content
+
+    def _first_weight(self) -> float:
+        options = self.options
+        if options.content_weight is not None:
+            return options.content_weight
+        return strength.first_weight(options.strength, options.style_weight)
+
+    def _objective(self, content: Tensor, scale: int, content_weight: float) -> tuple[Objective, list[Tile]]:
+        """The objective of a scale, and how its picture is divided. A style is never enlarged."""
+        options, encoder = self.options, self.encoder
+        encoder.workspace.clear()
+        styles = [self._tensor(style, min(scale, max(style.size))) for style in self.styles]
+        objective = from_images(
+            encoder,
+            content,
+            styles,
+            content_layers=options.content_layers,
+            style_layers=options.style_layers,
+            content_weight=content_weight,
+            style_weight=options.style_weight,
+            tv_weight=options.tv_weight,
+            tile=WHOLE,
+        )
+        return objective, plan(content.shape[2], content.shape[3], WHOLE, encoder.halo, encoder.stride)
+
+    def _function(self, objective: Objective, tiles: Sequence[Tile]) -> optimize.Function:
+        def function(image: Tensor) -> optimize.Value:
+            statistics, grad = value_and_grad(image, self.encoder, objective, tiles)
+            return optimize.Value(*objective.values(statistics), grad)
+
+        return function
+
+    def _first(self, content: Tensor) -> Tensor:
+        """What the coarsest scale starts from, [1, 3, H, W]."""
+        if self.options.init == "noise":
+            generator = torch.Generator().manual_seed(self.options.seed)
+            return torch.rand(content.shape, generator=generator).to(content.device)
+        if self.start is not None:
+            return self.start.at(content.shape[2], content.shape[3]).to(content.device)
+        return content
+
+    def _tensor(self, picture: Picture, longest: int) -> Tensor:
+        return picture.at(*fit(*picture.size, longest)).to(self.compute.device)

@@ -1,0 +1,256 @@
+"""VGG-16 and VGG-19 as encoders (Simonyan & Zisserman 2015): a picture in, the features at named taps out.
+
+A tap is `convB_I`, the output of convolution I of block B before its ReLU, or `reluB_I`, after it. The encoder is
+frozen: gradients flow to the picture only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto.convolution import Convolution, Direct, Winograd, Workspace
+
+Borders = Literal["replicate", "zeros"]
+Pooling = Literal["avg", "max"]
+ConvolutionMethod = Literal["direct", "winograd"]
+
+WINOGRAD_CHANNELS = 64  # below this many input or output channels the transforms cost more than they save
+
+
+@dataclass(frozen=True, order=True)
+class Tap:
+    """A place in the network where features are taken."""
+
+    block: int
+    index: int
+    kind: str  # "conv" (before the ReLU) or "relu"
+
+    @classmethod
+    def parse(cls, name: str) -> Tap:
+        """`relu4_2` -> Tap(4, 2, "relu"); ValueError if it is not of that form."""
+        kind, (block, _, index) = name[:4], name[4:].partition("_")
+        if kind not in ("conv", "relu") or not (block.isdecimal() and index.isdecimal()):
+            raise ValueError(f"layers are named like conv4_2 or relu4_2, not {name!r}")
+        return cls(int(block), int(index), kind)
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one position to the next."""
+        return int(2 ** (self.block - 1))
+
+
+def halo(tap: str, convolutions: tuple[int, ...]) -> int:
+    """How many pixels beyond a tile its features at the tap depend on, rounded up to a multiple of the tap's stride.
+
+    Every convolution reaches one position of its own grid further; a pooled position covers its own pixels only.
+    """
+    place = Tap.parse(tap)
+    depths = (*convolutions[: place.block - 1], place.index)
+    reach = sum(depth * 2**block for block, depth in enumerate(depths))
+    return -(-reach // place.stride) * place.stride
+
+
+class Preprocessing(Protocol):
+    """An affine map of the colours: what the first convolution expects of a picture."""
+
+    def apply(self, image: Tensor) -> Tensor:
+        """[1, 3, H, W], sRGB in 0..1 -> [1, 3, H, W]."""
+        ...
+
+    def adjoint(self, grad: Tensor) -> Tensor:
+        """Gradient of the result -> gradient of the picture."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Layer:
+    block: int
+    index: int
+    convolution: Convolution
+
+    @property
+    def before(self) -> str:
+        return f"conv{self.block}_{self.index}"
+
+    @property
+    def after(self) -> str:
+        return f"relu{self.block}_{self.index}"
+
+    @property
+    def pooled(self) -> bool:
+        """Whether its input is pooled first."""
+        return self.index == 1 and self.block > 1
+
+
+class Encoder:
+    """The network up to its deepest tap, on one device, in one precision.
+
+    It keeps what one evaluation needs in buffers of its own: features and gradients are valid until the next call.
+
+    Args:
+        tensors: `convB_I.weight` [K, C, 3, 3] and `convB_I.bias` [K] in float32.
+        convolutions: how many convolutions each block has, (2, 2, 4, 4, 4) for VGG-19.
+        preprocessing: from sRGB to what the first convolution expects.
+        taps: names of the features to return. ValueError for one that the network does not have.
+        pooling: Gatys et al. 2016 replace the network's max pooling by average pooling.
+        borders: how convolutions see beyond the picture. "zeros" is what the network was trained with, and paints
+            an edge along the border; "replicate" continues the features, so that there is none.
+        method: how convolutions are computed; the result is the same.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        convolutions: tuple[int, ...],
+        preprocessing: Preprocessing,
+        taps: Iterable[str],
+        *,
+        pooling: Pooling = "avg",
+        borders: Borders = "replicate",
+        method: ConvolutionMethod = "direct",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.taps = tuple(dict.fromkeys(taps))
+        self.preprocessing, self.pooling, self.borders = preprocessing, pooling, borders
+        self.workspace = Workspace(device, dtype)
+        self.dtype = dtype
+        places = [Tap.parse(name) for name in self.taps]
+        layers = [(b, i) for b, count in enumerate(convolutions, 1) for i in range(1, count + 1)]
+        for name, place in zip(self.taps, places, strict=True):
+            if f"conv{place.block}_{place.index}.weight" not in tensors:
+                raise ValueError(
+                    f"these weights have no layer {name!r}: their blocks have {convolutions} convolutions"
+                )
+        deepest = max((place.block, place.index) for place in places)
+        self.halo = max(halo(name, convolutions) for name in self.taps)
+        self.stride = max(place.stride for place in places)
+        self.layers = [
+            _Layer(block, index, self._convolution(tensors, f"conv{block}_{index}", method))
+            for block, index in layers[: layers.index(deepest) + 1]
+        ]
+        self._outputs: list[
+            Tensor
+        ] = []  # of every layer, [H, W, K]: after the ReLU, unless the layer is tapped before
+
+    def _convolution(
+        self, tensors: Mapping[str, Tensor], name: str, method: ConvolutionMethod
+    ) -> Convolution:
+        device, dtype = self.workspace.device, self.dtype
+        weight, bias = (tensors[f"{name}.{part}"].to(device, dtype) for part in ("weight", "bias"))
+        if method == "winograd" and min(weight.shape[:2]) >= WINOGRAD_CHANNELS:
+            return Winograd(weight, bias, self.workspace, name)
+        return Direct(weight, bias)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Picture [1, 3, H, W], sRGB in 0..1 -> {tap: features [1, C, ⌈H/stride⌉, ⌈W/stride⌉]}, channels last."""
+        x = self.preprocessing.apply(image)[0].permute(1, 2, 0).to(self.dtype)
+        features: dict[str, Tensor] = {}
+        self._outputs = []
+        for layer in self.layers:
+            if layer.pooled:
+                x = self._pool(x)
+            rectify = layer.before not in self.taps
+            x = layer.convolution.forward(self._pad(x), relu=rectify)
+            self._outputs.append(x)
+            if not rectify:
+                features[layer.before] = _picture(x)
+                x = x.relu()
+            if layer.after in self.taps:
+                features[layer.after] = _picture(x)
+        return features
+
+    def backward(self, add_gradient: Callable[[str, Tensor], None]) -> Tensor:
+        """The gradient [1, 3, H, W] of the last picture given to `forward`, in float32 or better.
+
+        `add_gradient(tap, grad)` is called once for every tap, from the deepest up, and adds the gradient of that
+        tap's features, in place, to what already comes from deeper layers: grad [1, C, h, w], channels last.
+        """
+        grad = torch.zeros_like(self._outputs[-1])
+        for layer, output in zip(reversed(self.layers), reversed(self._outputs), strict=True):
+            if layer.after in self.taps:
+                add_gradient(layer.after, _picture(grad))
+            mask: Tensor | None = output
+            if layer.before in self.taps:
+                grad, mask = torch.ops.aten.threshold_backward(grad, output, 0), None
+                add_gradient(layer.before, _picture(grad))
+            grad = self._unpad(layer.convolution.adjoint(grad, mask))
+            if layer.pooled:
+                grad = self._unpool(grad, self._outputs[self.layers.index(layer) - 1])
+        return self.preprocessing.adjoint(_picture(grad).to(torch.promote_types(self.dtype, torch.float32)))
+
+    def _pad(self, x: Tensor) -> Tensor:
+        """[H, W, C] -> [H+2, W+2, C]."""
+        height, width, channels = x.shape
+        padded = self.workspace.take("padded", height + 2, width + 2, channels)
+        padded[1:-1, 1:-1] = x
+        if self.borders == "replicate":
+            padded[0, 1:-1], padded[-1, 1:-1] = x[0], x[-1]
+            padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
+        else:
+            padded[0], padded[-1], padded[:, 0], padded[:, -1] = 0, 0, 0, 0
+        return padded
+
+    def _unpad(self, grad: Tensor) -> Tensor:
+        """The adjoint of `_pad`: [H+2, W+2, C] -> view [H, W, C]."""
+        if self.borders == "replicate":
+            grad[:, 1] += grad[:, 0]
+            grad[:, -2] += grad[:, -1]
+            grad[1] += grad[0]
+            grad[-2] += grad[-1]
+        return grad[1:-1, 1:-1]
+
+    def _pool(self, x: Tensor) -> Tensor:
+        """[H, W, C] -> [⌈H/2⌉, ⌈W/2⌉, C]: an odd last row or column counts too, or it would have no deep features.
+
+        With zeros beyond the borders, as the network was trained, it is ⌊H/2⌋ and ⌊W/2⌋.
+        """
+        x = self._pooled_part(x)
+        if self.pooling == "max":
+            return F.max_pool2d(_picture(x), 2, ceil_mode=True)[0].permute(1, 2, 0)
+        out = self.workspace.take("pooled", -(-x.shape[0] // 2), -(-x.shape[1] // 2), x.shape[2])
+        out.copy_(x[::2, ::2])
+        for quarter in (x[::2, 1::2], x[1::2, ::2], x[1::2, 1::2]):
+            out[: quarter.shape[0], : quarter.shape[1]] += quarter
+        return _averaged(out, x)
+
+    def _unpool(self, grad: Tensor, x: Tensor) -> Tensor:
+        """The adjoint of `_pool` at x [H, W, C]: [⌈H/2⌉, ⌈W/2⌉, C] -> [H, W, C]."""
+        out = self.workspace.take_other("gradient", *x.shape)
+        x, part = self._pooled_part(x), self._pooled_part(out)
+        out[part.shape[0] :], out[:, part.shape[1] :] = 0, 0
+        if self.pooling == "max":
+            _, indices = F.max_pool2d(_picture(x), 2, ceil_mode=True, return_indices=True)
+            settings = ([2, 2], [2, 2], [0, 0], [1, 1], True)
+            back = torch.ops.aten.max_pool2d_with_indices_backward(
+                _picture(grad), _picture(x), *settings, indices
+            )
+            part.copy_(back[0].permute(1, 2, 0))
+            return out
+        shares = _averaged(grad, x)
+        for quarter in (part[::2, ::2], part[::2, 1::2], part[1::2, ::2], part[1::2, 1::2]):
+            quarter.copy_(shares[: quarter.shape[0], : quarter.shape[1]])
+        return out
+
+    def _pooled_part(self, x: Tensor) -> Tensor:
+        even = 1 if self.borders == "replicate" else 2
+        return x[: x.shape[0] // even * even, : x.shape[1] // even * even]
+
+
+def _averaged(sums: Tensor, x: Tensor) -> Tensor:
+    """Sums over windows of 2×2, in place, by the number of pixels of x in each: fewer at an odd end."""
+    sums *= 0.25
+    for axis in (0, 1):
+        if x.shape[axis] % 2:
+            sums.narrow(axis, -1, 1).mul_(2)
+    return sums
+
+
+def _picture(image: Tensor) -> Tensor:
+    return image.permute(2, 0, 1)[None]  # [H, W, C] -> [1, C, H, W], channels last

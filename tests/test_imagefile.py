@@ -1,0 +1,358 @@
+"""Hostile files of every kind, made here: one ImageError on one line comes out, soon and quietly."""
+
+import io
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto.errors import ImageError
+from impasto.image import open_picture
+from impasto.imagefile import MAX_PIXELS
+
+# Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
+ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
+    "jpeg": ("JPEG", {}),
+    "jpeg-progressive": ("JPEG", {"progressive": True}),
+    "png": ("PNG", {}),
+    "webp": ("WEBP", {}),
+    "webp-lossless": ("WEBP", {"lossless": True}),
+    "tiff": ("TIFF", {}),
+    "tiff-lzw": ("TIFF", {"compression": "tiff_lzw"}),
+    "tiff-deflate": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    "tiff-jpeg": ("TIFF", {"compression": "jpeg"}),
+    "avif": ("AVIF", {}),
+    "gif": ("GIF", {}),
+    "bmp": ("BMP", {}),
+}
+
+
+def encode(encoding: str, side: int = 24) -> bytes:
+    kind, options = ENCODINGS[encoding]
+    pixels = np.random.default_rng(1).integers(0, 256, (side, side + 8, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def claiming(encoding: str, width: int, height: int) -> bytes:
+    """A small file of this format whose header says that it is huge."""
+    data = bytearray(encode(encoding))
+    match encoding:
+        case "png":
+            data[16:24] = struct.pack(">II", width, height)
+            data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+        case "jpeg":
+            frame = data.index(b"\xff\xc0")
+            data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+        case "webp":
+            data[26:30] = struct.pack("<HH", width, height)
+        case "gif":
+            data[6:10] = struct.pack("<HH", width, height)
+        case "bmp":
+            data[18:26] = struct.pack("<ii", width, height)
+        case "tiff" | "tiff-lzw":
+            for tag, side in ((256, width), (257, height)):
+                entry = re.search(struct.pack("<H", tag) + b"[\3\4]\0\1\0\0\0....", data, re.DOTALL)
+                assert entry
+                data[entry.start() : entry.end()] = struct.pack("<HHII", tag, 4, 1, side)
+    return bytes(data)
+
+
+def refusal(path: str | os.PathLike[str], role: str = "content", max_pixels: int = MAX_PIXELS) -> str:
+    """The message with which a file is refused: one line that begins with the role and the file."""
+    begin = time.perf_counter()
+    with pytest.raises(ImageError) as caught:
+        open_picture(path, role=role, max_pixels=max_pixels)
+    assert time.perf_counter() - begin < 1
+    message = str(caught.value)
+    assert message.startswith(f"{role} image {os.fspath(path)!r} ")
+    assert message.isprintable()
+    return message
+
+
+@pytest.fixture
+def tolerant_of_warnings() -> Iterator[None]:
+    """As outside of tests: Pillow's warnings do not end the decoding, so more of it is reached."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_content_counts_not_the_name(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "picture.pdf"
+    path.write_bytes(encode(encoding))
+    assert open_picture(path).size == (24, 32)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n",
+        b"%PDF-1.7\n1 0 obj\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+        b"just some words, and no picture at all",
+        b"P6 2 2 255\n............",
+        b"\0" * 500,
+        b"B",
+        b"\x89PNG",
+    ],
+)
+def test_other_formats_are_refused_by_content(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    assert "is not a picture in JPEG, PNG" in refusal(path)
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.touch()
+    assert refusal(path).endswith("is empty")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.usefixtures("tolerant_of_warnings")
+def test_a_truncated_file_is_refused_unless_no_pixel_is_lost(
+    tmp_path: Path, encoding: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = encode(encoding, 40)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    intact = open_picture(path).at(40, 48)
+    refused = 0
+    for length in {*range(1, len(data), len(data) // 40), *range(len(data) - 16, len(data))}:
+        path.write_bytes(data[:length])
+        try:
+            picture = open_picture(path)
+        except ImageError:
+            refused += 1
+        else:
+            assert (picture.at(40, 48) == intact).all(), f"{len(data) - length} bytes missing"
+    assert refused >= 40
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("encoding", ["png", "gif", "bmp", "jpeg", "tiff", "tiff-lzw"])
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "bomb"
+    path.write_bytes(claiming(encoding, 60000, 59999))
+    assert "has 60000 x 59999 pixels: more than --max-pixels 178,956,970 allows" in refusal(path)
+
+
+def test_a_webp_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb"
+    path.write_bytes(claiming("webp", 16383, 16382))
+    assert "has more pixels than --max-pixels allows (178,956,970 in this format)" in refusal(path)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_limit_is_exact(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encode(encoding))
+    assert open_picture(path, max_pixels=24 * 32).size == (24, 32)
+    assert "has 32 x 24 pixels: more than --max-pixels 767 allows" in refusal(path, max_pixels=767)
+
+
+def test_more_pixels_than_pillow_likes_are_welcome_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encode("png"))
+    for limit in (24 * 32 - 1, 100):  # where Pillow would warn, and where it would refuse
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert open_picture(path).size == (24, 32)
+
+
+def test_a_file_too_large_for_any_picture_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    with path.open("wb") as file:
+        file.write(encode("png"))
+        file.truncate(2**40)
+    assert "holds 1,099,511,627,776 bytes: too many for --max-pixels 178,956,970" in refusal(path)
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(path))  # noqa: PTH - the name of a socket must be short
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_fifo, "is not a regular file"),
+        (make_socket, "cannot be read: No such device or address"),
+        (Path.mkdir, "cannot be read: Is a directory"),
+        (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file or directory"),
+        (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
+        (lambda path: None, "cannot be read: No such file or directory"),
+    ],
+    ids=["fifo", "socket", "folder", "loop", "dangling link", "link to a device", "missing"],
+)
+def test_what_is_no_regular_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "photo.jpg"
+    make(path)
+    assert refusal(path).endswith(reason)
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/null", "/dev/zero", "/dev/tty", "/dev", "/proc/self/mem", "", "a\0b", "/"]
+)
+def test_paths_of_the_system(path: str) -> None:
+    refusal(path)
+
+
+def test_standard_input_is_refused() -> None:
+    code = (
+        "from impasto.image import open_picture\n"
+        "try: open_picture('/dev/stdin')\n"
+        "except ValueError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], input=encode("png"), stdout=subprocess.PIPE, check=True
+    )
+    assert run.stdout.decode().strip() == "content image '/dev/stdin' is not a regular file"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(encode("png"))
+    path.chmod(0)
+    assert refusal(path).endswith("cannot be read: Permission denied")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sea shore.png",
+        "Müller 畫.png",
+        "-rf.png",
+        "two\nlines.png",
+        "esc\x1b[31m.png",
+        "'\".png",
+        "\udcff\udc80.png",
+    ],
+)
+def test_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(encode("png"))
+    assert open_picture(name).size == (24, 32)
+    Path(name).write_bytes(b"no picture")
+    assert "is not a picture" in refusal(name, role="style")
+    Path(name).write_bytes(encode("png")[:-200])
+    refusal(Path(name))
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_bytes(encode("png"))
+    link = tmp_path / "link"
+    link.symlink_to("photo")
+    assert open_picture(link).size == (24, 32)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_phone_photo_of_several_pictures_is_its_first(tmp_path: Path, damaged: bool) -> None:
+    first, second = Image.new("RGB", (30, 20), "red"), Image.new("RGB", (10, 10), "blue")
+    buffer = io.BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[second])
+    data = buffer.getvalue()
+    assert data.count(b"MPF\0II*\0") == 1
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(data.replace(b"MPF\0II*\0", b"MPF\0II*\xff") if damaged else data)
+    picture = open_picture(path)
+    assert picture.size == (20, 30)
+    assert picture.at(1, 1)[0, :, 0, 0].tolist() == pytest.approx([1, 0, 0], abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_an_animation_is_its_first_frame(tmp_path: Path, kind: str) -> None:
+    first, second = Image.new("RGB", (30, 20), "red"), Image.new("RGB", (30, 20), "blue")
+    path = tmp_path / "moving"
+    first.save(path, kind, save_all=True, append_images=[second])
+    assert open_picture(path).at(1, 1)[0, :, 0, 0].tolist() == pytest.approx([1, 0, 0], abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "grey"
+    Image.fromarray(np.array([[0, 257 * 100, 65535]], np.uint16)).save(path, kind)
+    assert (open_picture(path).at(1, 3)[0, 1, 0] * 255).tolist() == pytest.approx([0, 100, 255])
+
+
+def test_float_tiff(tmp_path: Path) -> None:
+    path = tmp_path / "float"
+    Image.fromarray(np.array([[0, 0.4, 1]], np.float32)).save(path, "TIFF")
+    assert (open_picture(path).at(1, 3)[0, 1, 0] * 255).tolist() == pytest.approx([0, 102, 255])
+    Image.fromarray(np.array([[0, np.nan, 1]], np.float32)).save(path, "TIFF")
+    assert "has float samples from nan to nan: expected 0 to 1" in refusal(path)
+
+
+def test_cmyk_jpeg_has_its_ink_the_right_way_round(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.new("CMYK", (16, 16), (0, 200, 200, 0)).save(path, "JPEG", quality=100)
+    assert b"Adobe" in path.read_bytes()[:60]
+    assert open_picture(path).at(1, 1)[0, :, 0, 0].tolist() == pytest.approx([1, 0.22, 0.22], abs=0.02)
+
+
+def mutants(data: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """Files with bytes changed, cut out, doubled or exchanged; half of the changes in the header."""
+    random = np.random.default_rng(seed)
+    for _ in range(count):
+        mutant = bytearray(data)
+        for _ in range(random.integers(1, 5)):
+            reach = len(mutant) if random.random() < 0.5 else min(100, len(mutant))
+            at, length = int(random.integers(reach)), int(random.integers(1, 9))
+            match random.integers(4):
+                case 0:
+                    mutant[at] = random.integers(256)
+                case 1:
+                    mutant[at : at + length] = random.choice([b"\0", b"\xff", b"\x7f"]) * length
+                case 2:
+                    del mutant[at : at + length]
+                case 3:
+                    mutant[at:at] = mutant[at : at + length]
+        yield bytes(mutant)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.usefixtures("tolerant_of_warnings")
+def test_mutants_yield_pictures_or_image_errors(
+    tmp_path: Path, encoding: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mutant"
+    refused, slowest = 0, 0.0
+    for mutant in mutants(encode(encoding), 300, seed=7):
+        path.write_bytes(mutant)
+        begin = time.perf_counter()
+        try:
+            image = open_picture(path, max_pixels=1_000_000, longest=50).at(20, 30)
+        except ImageError as error:
+            refused += 1
+            assert re.fullmatch(r"content image '.*/mutant' \S.*", str(error))
+            assert str(error).isprintable()
+        else:
+            assert image.shape == (1, 3, 20, 30)
+        slowest = max(slowest, time.perf_counter() - begin)
+    assert refused > 20
+    assert slowest < 1
+    assert capfd.readouterr() == ("", "")
