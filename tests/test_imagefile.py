@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from impasto.errors import ImageError
 from impasto.image import open_picture
-from impasto.imagefile import MAX_PIXELS
+from impasto.imagefile import MAX_PIXELS, naming
 
 # Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
 ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
@@ -75,7 +76,7 @@ def refusal(path: str | os.PathLike[str], role: str = "content", max_pixels: int
     begin = time.perf_counter()
     with pytest.raises(ImageError) as caught:
         open_picture(path, role=role, max_pixels=max_pixels)
-    assert time.perf_counter() - begin < 1
+    assert time.perf_counter() - begin < 2
     message = str(caught.value)
     assert message.startswith(f"{role} image {os.fspath(path)!r} ")
     assert message.isprintable()
@@ -139,7 +140,7 @@ def test_a_truncated_file_is_refused_unless_no_pixel_is_lost(
         except ImageError:
             refused += 1
         else:
-            assert (picture.at(40, 48) == intact).all(), f"{len(data) - length} bytes missing"
+            assert torch.equal(picture.at(40, 48), intact), f"{len(data) - length} bytes missing"
     assert refused >= 40
     assert capfd.readouterr() == ("", "")
 
@@ -189,7 +190,7 @@ def make_fifo(path: Path) -> None:
 
 def make_socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(path))  # noqa: PTH - the name of a socket must be short
+        server.bind(path.name)  # in the current folder: the name of a socket must be short
 
 
 @pytest.mark.parametrize(
@@ -307,6 +308,35 @@ def test_float_tiff(tmp_path: Path) -> None:
     assert "has float samples from nan to nan: expected 0 to 1" in refusal(path)
 
 
+def test_words_of_a_decoder_are_kept_short_and_on_one_line() -> None:
+    with pytest.raises(ImageError) as caught, naming("x.png", "cannot be read"):
+        raise SyntaxError("red\n\x1b[31m" + 1000 * "!")
+    assert str(caught.value).startswith("x.png cannot be read: red\\n\\x1b[31m!!!")
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("error", [MemoryError(), MemoryError("no room")])
+def test_too_little_memory_is_told_as_such(error: MemoryError) -> None:
+    with pytest.raises(ImageError, match=r"^x\.png does not fit in this machine's memory$"), naming("x.png"):
+        raise error
+
+
+def test_the_tiff_reader_logs_nothing_on_its_own(tmp_path: Path) -> None:
+    """In a fresh process: with no handler set up, Python itself prints what is logged."""
+    data = encode("tiff")
+    samples_per_pixel = struct.pack("<HHIH", 277, 3, 1, 3)
+    assert data.count(samples_per_pixel) == 1
+    path = tmp_path / "many.tif"
+    path.write_bytes(data.replace(samples_per_pixel, struct.pack("<HHIH", 277, 3, 1, 768)))
+    code = (
+        "import sys; from impasto.image import open_picture\n"
+        "try: open_picture(sys.argv[1])\n"
+        "except ValueError: sys.exit(7)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (7, b"", b"")
+
+
 def test_cmyk_jpeg_has_its_ink_the_right_way_round(tmp_path: Path) -> None:
     path = tmp_path / "print.jpg"
     Image.new("CMYK", (16, 16), (0, 200, 200, 0)).save(path, "JPEG", quality=100)
@@ -340,19 +370,20 @@ def test_mutants_yield_pictures_or_image_errors(
     tmp_path: Path, encoding: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "mutant"
-    refused, slowest = 0, 0.0
+    messages, slowest = [], 0.0
     for mutant in mutants(encode(encoding), 300, seed=7):
         path.write_bytes(mutant)
         begin = time.perf_counter()
         try:
             image = open_picture(path, max_pixels=1_000_000, longest=50).at(20, 30)
         except ImageError as error:
-            refused += 1
-            assert re.fullmatch(r"content image '.*/mutant' \S.*", str(error))
-            assert str(error).isprintable()
+            messages.append(str(error))
         else:
             assert image.shape == (1, 3, 20, 30)
         slowest = max(slowest, time.perf_counter() - begin)
-    assert refused > 20
-    assert slowest < 1
+    assert len(messages) > 20
+    for message in messages:
+        assert message.isprintable()
+        assert message.startswith(f"content image {str(path)!r} ")
+    assert slowest < 2
     assert capfd.readouterr() == ("", "")

@@ -105,13 +105,13 @@ def test_transparent_level_of_16_bit_grey() -> None:
 @pytest.mark.parametrize("sample", [-0.01, 1.01, 255.0, float("nan"), float("inf"), float("-inf")])
 def test_floats_that_are_no_colours_are_refused(sample: float) -> None:
     image = Image.fromarray(np.array([[0.5, sample]], np.float32))
-    with pytest.raises(ImageError, match="float samples .* expected 0 to 1"):
+    with pytest.raises(ImageError, match=r"float samples .* expected 0 to 1"):
         opaque_srgb(image)
 
 
 @pytest.mark.parametrize("sample", [-1, 65536])
 def test_integers_beyond_16_bits_are_refused(sample: int) -> None:
-    with pytest.raises(ImageError, match="integer samples .* expected 0 to 65535"):
+    with pytest.raises(ImageError, match=r"integer samples .* expected 0 to 65535"):
         opaque_srgb(Image.new("I", (1, 1), sample))
 
 

@@ -113,9 +113,7 @@ class Winograd:
             tiles.view(view.shape).copy_(view)
             torch.mm(self.to_spectra, tiles, out=spectra)
             torch.bmm(spectra.view(self.n**2, -1, channels), self.filters, out=products)
-            products[self.n + 1] += (
-                self.bias
-            )  # the value at the point (1, 1) reaches every output with factor 1
+            products[self.n + 1] += self.bias  # the value at the point (1, 1) reaches every output with factor 1
             torch.mm(self.to_outputs, products.view(self.n**2, -1), out=values)
             target = self._tiles(output, first, count, columns, (self.m, self.m))
             torch.clamp_min(values.view(target.shape), 0 if relu else -math.inf, out=target)
@@ -127,9 +125,7 @@ class Winograd:
         channels = self.filters.shape[1]
         grad = self._grown(grad, rows * self.m, columns * self.m)
         mask = grad if output is None else self._grown(output, rows * self.m, columns * self.m)
-        result = self.workspace.take_other(
-            "gradient", rows * self.m + 2, columns * self.m + 2, channels
-        ).zero_()
+        result = self.workspace.take_other("gradient", rows * self.m + 2, columns * self.m + 2, channels).zero_()
         for first, count in self._chunks(rows, columns):
             tiles, spectra, products, values = self._buffers(count * columns)
             view = self._tiles(grad, first, count, columns, (self.m, self.m))
@@ -137,9 +133,7 @@ class Winograd:
                 values.view(view.shape).copy_(view)
             else:
                 passed = self._tiles(mask, first, count, columns, (self.m, self.m))
-                torch.ops.aten.threshold_backward.grad_input(
-                    view, passed, 0, grad_input=values.view(view.shape)
-                )
+                torch.ops.aten.threshold_backward.grad_input(view, passed, 0, grad_input=values.view(view.shape))
             torch.mm(self.to_outputs.T, values, out=products.view(self.n**2, -1))
             torch.bmm(products, self.filters.mT, out=spectra.view(self.n**2, -1, channels))
             torch.mm(self.to_spectra.T, spectra, out=tiles)

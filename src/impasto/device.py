@@ -23,7 +23,6 @@ from impasto.cache import cache_folder
 from impasto.convolution import Direct, Winograd, Workspace
 from impasto.errors import OptionsError
 
-
 MARGIN = 1.15  # half precision must be this much faster than float32 to be worth its rounding
 
 
@@ -60,14 +59,12 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return next(device for device, available in there.items() if available)
     if not there[name]:
-        raise OptionsError(
-            f"this machine, or this build of torch, has no {name} device: choose --device auto"
-        )
+        raise OptionsError(f"this machine, or this build of torch, has no {name} device: choose --device auto")
     return name
 
 
 def measured_seconds(device: str) -> dict[Compute, float]:
-    """Seconds of a convolution, forward and back, for each way this device can compute it; from the cache if there."""
+    """Seconds of a convolution, forward and back, for each way to compute it here; from the cache if there."""
     path = cache_folder() / "speed.json"
     key = f"{_machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     try:
@@ -132,9 +129,7 @@ def _machine(device: str) -> str:
         return torch.cuda.get_device_name()
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        processor = " ".join(
-            [line.partition(":")[2].strip() for line in lines if line.startswith("model")][:2]
-        )
+        processor = " ".join([line.partition(":")[2].strip() for line in lines if line.startswith("model")][:2])
     except OSError:
         processor = platform.processor()
     return f"{device} {platform.machine()} {processor} {torch.backends.cpu.get_cpu_capability()}"

@@ -152,9 +152,7 @@ def _decode_jpeg(image: JpegImageFile, scale: int) -> JpegImageFile:
     return image
 
 
-def _from_image(
-    image: Image.Image, longest: int | None, max_pixels: int, digest: str | None = None
-) -> Picture:
+def _from_image(image: Image.Image, longest: int | None, max_pixels: int, digest: str | None = None) -> Picture:
     """Decode once, and keep no more pixels than `longest` needs."""
     check_size(image.size, max_pixels)
     image.load()
@@ -177,9 +175,7 @@ def _halve(image: Image.Image, scale: int, wanted: int) -> Image.Image:
 def _from_array(array: npt.NDArray[np.uint8]) -> Image.Image:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise ImageError(
-            f"holds {array.dtype} {list(array.shape)}: expected uint8 [H, W] or [H, W, 1, 3 or 4]"
-        )
+        raise ImageError(f"holds {array.dtype} {list(array.shape)}: expected uint8 [H, W] or [H, W, 1, 3 or 4]")
     if array.size == 0:
         raise ImageError(f"has no pixels: its shape is {list(array.shape)}")
     return Image.fromarray(array.squeeze(2) if array.ndim == 3 and channels == 1 else array)

@@ -2,6 +2,7 @@
 
 import ctypes
 import io
+import logging
 import os
 import re
 import stat
@@ -95,7 +96,7 @@ def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A file's bytes as a Pillow image whose metadata is read and whose pixels are not decoded yet."""
     plugin = _plugin(data)
     if plugin is TiffImageFile:
-        _quieten_libtiff()
+        _quieten_tiff()
     try:
         image = plugin(io.BytesIO(data))
     except Image.DecompressionBombError as error:  # some plugins check for themselves, by Pillow's own limit
@@ -122,12 +123,14 @@ def check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 @cache
-def _quieten_libtiff() -> None:
-    """libtiff also prints each error, straight to descriptor 2; the exception that Pillow raises is enough.
+def _quieten_tiff() -> None:
+    """Keep the TIFF readers from printing what the exception that Pillow raises tells as well.
 
-    Found through Pillow's extension module, so it is Pillow's own copy; and unlike a redirected descriptor it
-    leaves the other threads' output alone. A Pillow that hides the symbol only stays noisy.
+    libtiff writes straight to descriptor 2. Its handler is found through Pillow's extension module, so it is
+    the one of Pillow's own copy; and unlike a redirected descriptor this leaves other threads' output alone.
+    A Pillow that hides the symbol stays noisy. Pillow itself logs, which Python prints if nothing handles it.
     """
+    logging.getLogger("PIL.TiffImagePlugin").addHandler(logging.NullHandler())
     with suppress(OSError, AttributeError):
         set_error_handler = ctypes.CDLL(str(_imaging.__file__)).TIFFSetErrorHandler
         set_error_handler.argtypes, set_error_handler.restype = [ctypes.c_void_p], ctypes.c_void_p

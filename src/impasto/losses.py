@@ -18,7 +18,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     positions = features[0].permute(1, 2, 0).reshape(-1, features.shape[1])  # [N, C]
     if positions.dtype in (torch.float32, torch.float64):
         return positions.T @ positions
-    blocks = positions.split(GRAM_BLOCK)
+    blocks = torch.split(positions, GRAM_BLOCK)
     return torch.stack([(block.T @ block).float() for block in blocks]).sum(0)
 
 

@@ -21,9 +21,12 @@ from impasto.vgg import Encoder, Tap
 class Term(Protocol):
     """One loss at one tap."""
 
-    name: str
-    tap: str
-    weight: float
+    @property
+    def name(self) -> str: ...
+    @property
+    def tap(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
 
     def statistic(self, features: Tensor, tile: Tile) -> Tensor: ...
     def loss(self, statistic: Tensor) -> Tensor: ...
@@ -190,9 +193,7 @@ def from_images(
     return Objective(terms)
 
 
-def style_targets(
-    encoder: Encoder, style: Tensor, taps: Sequence[str], tile: int | None
-) -> dict[str, Tensor]:
+def style_targets(encoder: Encoder, style: Tensor, taps: Sequence[str], tile: int | None) -> dict[str, Tensor]:
     """{tap: Gram matrix [C, C] by the number of positions} of a picture, tile by tile."""
     sums: dict[str, Tensor] = {}
     positions: dict[str, int] = {}
@@ -206,9 +207,7 @@ def style_targets(
     return {tap: gram / positions[tap] for tap, gram in sums.items()}
 
 
-def content_targets(
-    encoder: Encoder, content: Tensor, taps: Sequence[str], tile: int | None
-) -> dict[str, Tensor]:
+def content_targets(encoder: Encoder, content: Tensor, taps: Sequence[str], tile: int | None) -> dict[str, Tensor]:
     """{tap: features [1, C, h, w]} of a picture, put together from its tiles."""
     height, width = content.shape[2:]
     targets: dict[str, Tensor] = {}

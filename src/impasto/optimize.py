@@ -18,6 +18,8 @@ from torch import Tensor
 from impasto.errors import DivergedError
 
 HISTORY = 10  # pairs that L-BFGS remembers; 20 is no better: docs/method.md#optimisation
+KNEE = 8  # periods across the picture: coarser structure is not favoured further
+CHROMA = 0.3  # how readily a step changes colour, against brightness
 FIRST_STEP = 0.02  # root mean square change of the pixels by the first step, in 0..1
 LEARNING_RATE = 0.02  # of Adam, in 0..1
 EXPLODED = 1.5  # an evaluation this many times above the best is taken back
@@ -54,9 +56,7 @@ def minimize(
     """
     point = _evaluated(function, start)
     if not math.isfinite(point.value.loss):
-        raise DivergedError(
-            "the loss is not a number at the very start: the options or weights are too extreme"
-        )
+        raise DivergedError("the loss is not a number at the very start: the options or weights are too extreme")
     yield point
     steps = _lbfgs if method == "lbfgs" else _adam
     yield from steps(function, point, evaluations - 1)
@@ -67,7 +67,8 @@ def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point
 
     Step and difference of the gradients are taken between projected points, so that every pair is a true one.
     """
-    best, memory, size, restarts = point, Memory(HISTORY), FIRST_STEP, 0
+    smooth = Preconditioner(point.image)
+    best, memory, size, restarts = point, Memory(HISTORY, smooth), FIRST_STEP, 0
     for evaluation in range(evaluations):
         direction = memory.direction(_projected(point))
         if not memory.pairs:
@@ -76,7 +77,7 @@ def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point
         if not math.isfinite(step.value.loss) or step.value.loss > EXPLODED * best.value.loss:
             restarts += not math.isfinite(step.value.loss)
             _check_restarts(restarts)
-            point, memory, size = best, Memory(HISTORY), size / 4
+            point, memory, size = best, Memory(HISTORY, smooth), size / 4
         else:
             memory.add(step.image - point.image, step.value.grad - point.value.grad)
             point = step
@@ -84,16 +85,38 @@ def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point
         yield best if evaluation == evaluations - 1 else point
 
 
+class Preconditioner:
+    """The first guess of the inverse Hessian: coarse structure before fine, brightness before colour.
+
+    A symmetric positive linear map. Without it the first steps, which know no curvature, change single pixels and
+    their colours as readily as shapes, and leave grain behind: docs/method.md#preconditioning.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        height, width = image.shape[2:]
+        rows = torch.fft.fftfreq(height, device=image.device)[:, None]
+        columns = torch.fft.rfftfreq(width, device=image.device)
+        frequency = (rows.square() + columns.square()).sqrt().clamp_min(KNEE / max(height, width))
+        self.gain = frequency.rsqrt().to(image.dtype)  # as the square root of a photograph's 1/f amplitudes
+        self.size = (height, width)
+
+    def __call__(self, grad: Tensor) -> Tensor:
+        """[1, 3, H, W] -> [1, 3, H, W]."""
+        coarse: Tensor = torch.fft.irfft2(torch.fft.rfft2(grad) * self.gain, s=self.size)
+        return coarse * CHROMA + coarse.mean(1, keepdim=True) * (1 - CHROMA)
+
+
 class Memory:
     """The last pairs (s, y) of steps and gradient differences, which stand for an inverse Hessian."""
 
-    def __init__(self, history: int) -> None:
+    def __init__(self, history: int, guess: Callable[[Tensor], Tensor]) -> None:
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)  # s, y, 1 / sᵀy
-        self.scale = 1.0  # sᵀy / yᵀy of the last pair: the first guess of the inverse Hessian
+        self.guess = guess  # P: the inverse Hessian is first taken for γ P
+        self.scale = 1.0  # γ = sᵀy / yᵀPy of the last pair
 
     def add(self, step: Tensor, difference: Tensor) -> None:
         """Remembers a pair, unless the function was not convex along it."""
-        curvature, square = _dot(step, difference), _dot(difference, difference)
+        curvature, square = _dot(step, difference), _dot(difference, self.guess(difference))
         if curvature > 1e-10 * square > 0:
             self.pairs.append((step, difference, 1 / curvature))
             self.scale = curvature / square
@@ -105,7 +128,7 @@ class Memory:
         for step, difference, inverse in reversed(self.pairs):
             shares.append(inverse * _dot(step, direction))
             direction.sub_(difference, alpha=shares[-1])
-        direction.mul_(self.scale)
+        direction = self.guess(direction).mul_(self.scale)
         for (step, difference, inverse), share in zip(self.pairs, reversed(shares), strict=True):
             direction.add_(step, alpha=share - inverse * _dot(difference, direction))
         return direction

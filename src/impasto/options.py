@@ -73,7 +73,7 @@ class Options(BaseModel):
         0.5,
         ge=0,
         le=1,
-        description="From 0, nearly the photograph, to 1, nearly all style. Means the same for every pair of pictures.",
+        description="From 0, nearly the photograph, to 1, nearly all style; alike for every pair.",
     )
     content_weight: Weight | None = Field(
         None, description="Weight of the content loss; found from the strength if not given."
@@ -120,9 +120,7 @@ class Options(BaseModel):
         for layers in (self.content_layers, self.style_layers):
             _check_layers(layers)
         if self.style_weight == 0 and self.content_weight == 0:
-            raise ValueError(
-                "style_weight and content_weight cannot both be 0: nothing would be left to paint"
-            )
+            raise ValueError("style_weight and content_weight cannot both be 0: nothing would be left to paint")
         return self
 
 
@@ -148,9 +146,7 @@ def load_preset(name_or_path: str) -> dict[str, Any]:
     """The options that a preset sets, by its name or from a TOML file. OptionsError if it cannot be read."""
     known = presets()
     if name_or_path in known:
-        return tomllib.loads(
-            resources.files("impasto.presets").joinpath(f"{name_or_path}.toml").read_text("utf-8")
-        )
+        return tomllib.loads(resources.files("impasto.presets").joinpath(f"{name_or_path}.toml").read_text("utf-8"))
     if not name_or_path.endswith(".toml"):
         raise OptionsError(
             f"no preset is named {name_or_path!r}: choose from {', '.join(known)}, or give a .toml file"

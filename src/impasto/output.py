@@ -24,7 +24,7 @@ _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels, a limit of libjpeg a
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-# Hidden, short whatever the picture is called, and telling whose it is: see `_temporary_name`
+# Hidden, short whatever the picture is called, and telling whose it is: see `_create_beside`
 _TEMPORARY = re.compile(r"\.impasto-(?P<host>.+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.tmp")
 
 
@@ -115,9 +115,7 @@ def _target(path: str | os.PathLike[str]) -> Path:
 def _check_side(kind: str, longest: int) -> None:
     limit = _LONGEST_SIDE.get(kind)
     if limit is not None and longest > limit:
-        raise ImageError(
-            f"cannot hold a side of {longest:,} pixels: {kind} ends at {limit:,}, TIFF and PNG do not"
-        )
+        raise ImageError(f"cannot hold a side of {longest:,} pixels: {kind} ends at {limit:,}, TIFF and PNG do not")
 
 
 def _check_overwriting(target: Path, inputs: Sequence[Source], clobber: bool) -> None:

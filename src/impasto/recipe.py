@@ -10,9 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from impasto.errors import ImageError
 from impasto.imagefile import MAX_PIXELS, describe, naming, parse, read
 
-MAX_RECIPE = (
-    60_000  # characters of JSON; JPEG holds 64 KiB of EXIF, and one limit for all formats is easier told
-)
+MAX_RECIPE = 60_000  # characters of JSON: JPEG holds 64 KiB of EXIF, and one limit for all is easier told
 
 _KEY = "impasto"  # of the iTXt chunk in a PNG, and of the JSON object in an EXIF description elsewhere
 _IMAGE_DESCRIPTION = 0x010E  # the EXIF tag, ASCII

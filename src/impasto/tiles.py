@@ -63,9 +63,7 @@ def plan(height: int, width: int, tile: int | None, halo: int, stride: int) -> l
     `halo` further, rounded up to the stride, as far as the image goes.
     """
     if tile is not None and tile < stride:
-        raise ValueError(
-            f"a tile must be at least {stride} pixels, the stride of the deepest layer, not {tile}"
-        )
+        raise ValueError(f"a tile must be at least {stride} pixels, the stride of the deepest layer, not {tile}")
     margin = -(-halo // stride) * stride
     return [
         Tile(
@@ -124,9 +122,7 @@ def value_and_grad(
     return totals, grad
 
 
-def sum_statistics(
-    image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile]
-) -> list[Tensor]:
+def sum_statistics(image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile]) -> list[Tensor]:
     """The statistics of the whole picture, one tile in memory at a time."""
     parts = (objective.statistics(_features(image, encoder, tile), tile) for tile in tiles)
     totals = next(parts)

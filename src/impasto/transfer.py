@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -108,17 +108,13 @@ def prepare(
     if options is not None and (preset is not None or values):
         raise OptionsError("give either options, or a preset and single values, not both")
     options = options or make_options(preset, **values)
-    styles = list(style) if isinstance(style, (list, tuple)) else [style]
+    styles: list[Source] = list(style) if isinstance(style, (list, tuple)) else [cast(Source, style)]
     if not styles:
         raise OptionsError("expected at least one style picture, got none")
     started = time.perf_counter()
     limits = {"longest": options.size, "max_pixels": options.max_pixels}
     pictures = [open_picture(source, role="style", **limits) for source in styles]
-    start = (
-        open_picture(options.init, role="init", **limits)
-        if options.init not in ("content", "noise")
-        else None
-    )
+    start = open_picture(options.init, role="init", **limits) if options.init not in ("content", "noise") else None
     photograph = open_picture(content, role="content", **limits)
     weights = load_weights(options.weights)
     compute = choose_compute(options.device, options.precision)
@@ -180,8 +176,7 @@ class Transfer:
             "content": self.content.sha256,
             "styles": [style.sha256 for style in self.styles],
             "weights": self.weights.sha256,
-            "computed": asdict(self.compute)
-            | {"threads": torch.get_num_threads(), "torch": torch.__version__},
+            "computed": asdict(self.compute) | {"threads": torch.get_num_threads(), "torch": torch.__version__},
         }
 
     @property
@@ -198,9 +193,7 @@ class Transfer:
         for scale, steps in zip(scales, pyramid.evaluations(options.iterations, len(scales)), strict=True):
             coarsest, step = scale == scales[0], 0
             content = self._tensor(self.content, scale)
-            image = (
-                self._first(content) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
-            )
+            image = self._first(content) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
             objective, tiles = self._objective(content, scale, weight)
             for evaluations in strength.rounds(steps) if dial and coarsest else [steps]:
                 function = self._function(objective, tiles)
@@ -239,6 +232,10 @@ class Transfer:
             tile=WHOLE,
         )
         return objective, plan(content.shape[2], content.shape[3], WHOLE, encoder.halo, encoder.stride)
+
+    def function(self, content: Tensor, scale: int, content_weight: float) -> optimize.Function:
+        """What a scale minimises, for the content [1, 3, H, W] at that scale."""
+        return self._function(*self._objective(content, scale, content_weight))
 
     def _function(self, objective: Objective, tiles: Sequence[Tile]) -> optimize.Function:
         def function(image: Tensor) -> optimize.Value:

@@ -42,7 +42,7 @@ class Tap:
     @property
     def stride(self) -> int:
         """Pixels from one position to the next."""
-        return int(2 ** (self.block - 1))
+        return 1 << (self.block - 1)
 
 
 def halo(tap: str, convolutions: tuple[int, ...]) -> int:
@@ -52,7 +52,7 @@ def halo(tap: str, convolutions: tuple[int, ...]) -> int:
     """
     place = Tap.parse(tap)
     depths = (*convolutions[: place.block - 1], place.index)
-    reach = sum(depth * 2**block for block, depth in enumerate(depths))
+    reach = sum(depth << block for block, depth in enumerate(depths))
     return -(-reach // place.stride) * place.stride
 
 
@@ -139,9 +139,7 @@ class Encoder:
             Tensor
         ] = []  # of every layer, [H, W, K]: after the ReLU, unless the layer is tapped before
 
-    def _convolution(
-        self, tensors: Mapping[str, Tensor], name: str, method: ConvolutionMethod
-    ) -> Convolution:
+    def _convolution(self, tensors: Mapping[str, Tensor], name: str, method: ConvolutionMethod) -> Convolution:
         device, dtype = self.workspace.device, self.dtype
         weight, bias = (tensors[f"{name}.{part}"].to(device, dtype) for part in ("weight", "bias"))
         if method == "winograd" and min(weight.shape[:2]) >= WINOGRAD_CHANNELS:
@@ -228,9 +226,7 @@ class Encoder:
         if self.pooling == "max":
             _, indices = F.max_pool2d(_picture(x), 2, ceil_mode=True, return_indices=True)
             settings = ([2, 2], [2, 2], [0, 0], [1, 1], True)
-            back = torch.ops.aten.max_pool2d_with_indices_backward(
-                _picture(grad), _picture(x), *settings, indices
-            )
+            back = torch.ops.aten.max_pool2d_with_indices_backward(_picture(grad), _picture(x), *settings, indices)
             part.copy_(back[0].permute(1, 2, 0))
             return out
         shares = _averaged(grad, x)

@@ -1,0 +1,107 @@
+"""Seconds and memory of the whole command, and seconds per evaluation against a plain PyTorch loop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from reference import CONTENT_TAP, STYLE_TAPS, PlainVGG, gram, read
+from torch import Tensor
+
+from impasto.transfer import prepare
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--content", type=Path, required=True)
+    parser.add_argument("--style", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/speed.png"))
+    arguments = parser.parse_args()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    content, style, size = arguments.content, arguments.style, arguments.size
+    record = {"machine": _machine(), "command": _command(content, style, size, arguments.output)}
+    record["evaluation"] = _evaluation(content, style, size, arguments.repeats)
+    print(json.dumps(record, indent=2))
+
+
+def _command(content: Path, style: Path, size: int, output: Path) -> dict[str, object]:
+    """The whole of `impasto stylize`, from the start of Python to the finished file."""
+    command = [sys.executable, "-m", "impasto", "stylize", str(content), str(style)]
+    start = time.perf_counter()
+    subprocess.run([*command, "--size", str(size), "-o", str(output), "--quiet"], check=True)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {"seconds": round(seconds, 1), "peak_memory_mb": peak // 1024, "picture": str(output)}
+
+
+def _evaluation(content: Path, style: Path, size: int, repeats: int) -> dict[str, object]:
+    """Ours and the plain loop's evaluation, in turn: loss and gradient of the picture."""
+    transfer = prepare(content, style, size=size, min_size=size, content_weight=0.1)
+    photograph = transfer.content.at(*read(content, size).shape[2:])
+    ours = transfer.function(photograph, size, 0.1)
+    plain = plain_function(read(content, size), read(style, size))
+    ways: dict[str, Callable[[Tensor], object]] = {"ours": ours, "plain float32, channels first": plain}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for repeat in range(repeats + 1):  # the first one warms up
+        for name, function in ways.items():
+            start = time.perf_counter()
+            function(photograph)
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    spread = {name: [round(min(values), 3), round(max(values), 3)] for name, values in times.items()}
+    return {
+        "computed": str(transfer.compute),
+        "median_seconds": {name: round(seconds, 3) for name, seconds in medians.items()},
+        "spread": spread,
+        "plain_by_ours": round(medians["plain float32, channels first"] / medians["ours"], 2),
+    }
+
+
+def plain_function(content: Tensor, style: Tensor) -> Callable[[Tensor], Tensor]:
+    """The losses as in the well-known tutorial, by autograd: a picture in, its gradient out."""
+    network = PlainVGG()
+    with torch.no_grad():
+        targets = {tap: gram(features) for tap, features in network(style).items() if tap in STYLE_TAPS}
+        wanted = network(content)[CONTENT_TAP]
+
+    def function(image: Tensor) -> Tensor:
+        leaf = image.detach().clone().requires_grad_()
+        features = network(leaf)
+        loss = (features[CONTENT_TAP] - wanted).square().mean()
+        for tap, target in targets.items():
+            loss = loss + (gram(features[tap]) - target).square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        return leaf.grad
+
+    return function
+
+
+def _machine() -> dict[str, object]:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "commit": commit.stdout.strip(),
+        "processor": platform.processor() or platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    main()

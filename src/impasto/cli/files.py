@@ -1,0 +1,56 @@
+"""The files of one run, checked before torch is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.image import fit
+from impasto.imagefile import describe, naming, parse, read
+from impasto.output import check_output, sweep_leftovers
+
+if TYPE_CHECKING:
+    from impasto.options import Options
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where one run reads and writes."""
+
+    content: str
+    styles: tuple[str, ...]
+    output: str
+    clobber: bool = True
+    save_every: int | None = None  # evaluations between the pictures that stay beside the output
+
+    def check(self, options: Options) -> None:
+        """ImageError for inputs that are no pictures and outputs that cannot be; sweeps away leftovers."""
+        roles = [("style", style) for style in self.styles]
+        if options.init not in ("content", "noise"):
+            roles.append(("init", options.init))
+        for role, path in [*roles, ("content", self.content)]:
+            with naming(f"{role} image {describe(path)}"):
+                header = parse(read(path, options.max_pixels), options.max_pixels)
+        size = fit(header.height, header.width, options.size)  # EXIF may still turn it: the longest side stays
+        inputs = [*(path for _, path in roles), self.content, options.weights]
+        check_output(self.output, inputs, clobber=self.clobber, size=size)
+        sweep_leftovers(self.output)
+
+    def check_frames(self, options: Options, evaluations: int) -> None:
+        """ImageError for a frame, of those that so many evaluations make, that could not be written."""
+        inputs = [self.content, *self.styles, options.init, options.weights]
+        for number, frame in enumerate(self._frames(evaluations)):
+            if number == 0 or os.path.lexists(frame):
+                check_output(frame, inputs, clobber=self.clobber)
+
+    def frame(self, evaluation: int) -> Path:
+        """`picture.png` -> `picture.0010.png`, beside it."""
+        output = Path(self.output)
+        return output.with_name(f"{output.stem}.{evaluation:04}{output.suffix}")
+
+    def _frames(self, evaluations: int) -> Iterator[Path]:
+        if self.save_every is not None:
+            yield from map(self.frame, range(self.save_every, evaluations + 1, self.save_every))

@@ -1,0 +1,106 @@
+"""Flags made from the model of the options: name, default, help and choices are stated there alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import click
+
+from impasto.errors import OptionsError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from impasto.options import Options
+
+# Headings of the help. An option that is not named here comes under "Engine".
+_SECTIONS = {
+    "Picture": {"size", "strength", "init", "seed"},
+    "Balance": {"content_weight", "style_weight", "tv_weight", "content_layers", "style_layers", "detail"},
+}
+
+
+class OptionsCommand(click.Command):
+    """A command with a flag for each option. They are made when needed: the model takes time to import."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*_flags(), *super().get_params(ctx)]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                sections.setdefault(getattr(param, "section", "Output"), []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+class _Flag(click.Option):
+    section: str
+
+
+def chosen_options(preset: str | None, given: Mapping[str, str | None]) -> Options:
+    """Defaults, overridden by the preset, overridden by the flags given. OptionsError that names the flag."""
+    from impasto.options import make_options
+
+    values = {name: value for name, value in given.items() if value is not None}
+    try:
+        return make_options(preset, **values)
+    except OptionsError as error:
+        raise OptionsError(_naming(str(error), values, preset)) from None
+
+
+def _naming(sentence: str, values: Mapping[str, str], preset: str | None) -> str:
+    """`tv_weight: …` -> `--tv-weight: …` if it came by a flag, else `preset 'mine.toml': tv_weight: …`."""
+    option = re.match(r"(\w+)[.:]", sentence)
+    if option and option[1] in values:
+        return f"{_flag_name(option[1])}{sentence.removeprefix(option[1])}"
+    return f"preset {preset!r}: {sentence}" if option and preset else sentence
+
+
+@cache
+def _flags() -> tuple[_Flag, ...]:
+    from impasto.options import Options
+
+    return tuple(_flag(name, field) for name, field in Options.model_fields.items())
+
+
+def _flag(name: str, field: FieldInfo) -> _Flag:
+    default = _as_typed(field.default)
+    help_text = f"{field.description}  [{default}]" if default else field.description
+    flag = _Flag([_flag_name(name), name], metavar=_metavar(field), help=help_text)
+    flag.section = next((section for section, names in _SECTIONS.items() if name in names), "Engine")
+    return flag
+
+
+def _flag_name(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _as_typed(default: Any) -> str:
+    """A default as one would type it; nothing for None."""
+    match default:
+        case None:
+            return ""
+        case dict():
+            return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in default.items())
+        case tuple():
+            return ",".join(map(str, default))
+        case float():
+            return f"{default:g}"
+        case _:
+            return str(default)
+
+
+def _metavar(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "metavar" in extra:
+        return str(extra["metavar"])
+    if get_origin(field.annotation) is Literal:
+        return "|".join(get_args(field.annotation))
+    return "N" if field.annotation is int else "X"

@@ -1,0 +1,49 @@
+"""The pictures that a run writes: frames and previews on its way, and at last what it was asked for."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from impasto.output import save_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from impasto.cli.files import Files
+    from impasto.transfer import Iterate, Transfer
+
+_PREVIEW_SECONDS = 2.0  # between previews, at least
+_PREVIEW_SHARE = 0.03  # of the run's time, at most
+
+
+class Saver:
+    """Writes the states of a run: frames, previews and at last the picture."""
+
+    def __init__(self, files: Files, transfer: Transfer, *, preview: bool) -> None:
+        self._files = files
+        self._transfer = transfer
+        self._next_preview = 0.0 if preview else float("inf")  # time.perf_counter()
+
+    def watch(self, state: Iterate) -> None:
+        """Writes what is due after an evaluation."""
+        if self._files.save_every and state.evaluations % self._files.save_every == 0:
+            self.save(state, self._files.frame(state.evaluations))
+        start = time.perf_counter()
+        if start >= self._next_preview and not state.last:
+            self.save(state, self._files.output)
+            now = time.perf_counter()
+            self._next_preview = now + max(_PREVIEW_SECONDS, (now - start) / _PREVIEW_SHARE)
+
+    def save(self, state: Iterate, path: str | os.PathLike[str]) -> Image.Image:
+        """The state as it is in the file now."""
+        picture = state.picture()
+        save_image(picture, path, recipe=self.recipe(state))
+        return picture
+
+    def recipe(self, state: Iterate) -> dict[str, Any]:
+        """The run's recipe; that of an unfinished picture says how far it got."""
+        if state.last:
+            return self._transfer.recipe
+        return self._transfer.recipe | {"reached": {"scale": state.scale, "evaluations": state.evaluations}}

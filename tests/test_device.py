@@ -1,0 +1,180 @@
+"""How to compute is chosen by measurement, within what the options leave open, and kept for the next run."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto import device
+from impasto.device import Compute, choose_compute, choose_device, measured_seconds, peak_memory
+from impasto.errors import OptionsError
+
+DIRECT = Compute("cpu", "float32", "direct")
+WINOGRAD = Compute("cpu", "float32", "winograd")
+HALF = Compute("cpu", "bfloat16", "direct")
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("IMPASTO_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch, cache: Path) -> dict[Compute, float]:
+    """What measurements find from now on; change it, and the next one finds something else."""
+    seconds = {DIRECT: 2.0, HALF: 3.0, WINOGRAD: 1.0}
+    monkeypatch.setattr(device, "_measure", lambda name: dict(seconds))
+    return seconds
+
+
+@pytest.mark.parametrize(
+    ("precision", "half", "expected"),
+    [
+        ("auto", 0.8, HALF), ("auto", 0.9, WINOGRAD), ("auto", 3.0, WINOGRAD),
+        ("float32", 0.1, WINOGRAD), ("bfloat16", 3.0, HALF),
+    ],
+)  # fmt: skip
+def test_the_fastest_that_the_options_leave_open(
+    measured: dict[Compute, float], precision: str, half: float, expected: Compute
+) -> None:
+    """Half precision only where it is 1.15 times as fast, unless it was asked for."""
+    measured[HALF] = half
+    assert choose_compute("cpu", precision) == expected
+
+
+def test_a_device_without_half_precision(measured: dict[Compute, float]) -> None:
+    del measured[HALF]
+    assert choose_compute("auto" if choose_device("auto") == "cpu" else "cpu", "auto") == WINOGRAD
+    with pytest.raises(OptionsError, match="cpu cannot compute in bfloat16: choose --precision"):
+        choose_compute("cpu", "bfloat16")
+
+
+@pytest.mark.parametrize("there", [[], ["mps"], ["cuda"], ["cuda", "mps"]])
+def test_auto_is_the_fastest_kind_of_device(monkeypatch: pytest.MonkeyPatch, there: list[str]) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
+    assert choose_device("auto") == [*there, "cpu"][0]
+    assert choose_device("cpu") == "cpu"
+    for name in ("cuda", "mps"):
+        if name in there:
+            assert choose_device(name) == name
+        else:
+            with pytest.raises(OptionsError, match=f"no {name} device: choose --device auto"):
+                choose_device(name)
+
+
+def test_every_way_is_measured_once(cache: Path) -> None:
+    """Really, on this machine; the second answer is read, to the last digit."""
+    first = measured_seconds("cpu")
+    assert DIRECT in first
+    assert WINOGRAD in first
+    assert all(value > 0 for value in first.values())
+    assert measured_seconds("cpu") == first
+    assert [path.name for path in cache.iterdir()] == ["speed.json"]
+
+
+def test_a_measurement_is_kept(monkeypatch: pytest.MonkeyPatch, measured: dict[Compute, float]) -> None:
+    assert measured_seconds("cpu") == measured
+    before = dict(measured)
+    measured[DIRECT] = 9.0
+    assert measured_seconds("cpu") == before
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
+    assert measured_seconds("cpu") == measured
+
+
+def test_measurements_of_other_machines_are_kept_too(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, measured: dict[Compute, float]
+) -> None:
+    for name in ("one", "other"):
+        monkeypatch.setattr(device, "_machine", lambda _, name=name: name)
+        measured_seconds("cpu")
+    assert len(json.loads((cache / "speed.json").read_text())) == 2
+
+
+NO_OBJECT = "TypeError in _remember: the file holds JSON, but no object"
+NOTHING_MEASURED = "ValueError in choose_compute: an entry without a single way is taken for a measurement"
+NEVER_MENDED = "_remember gives up on a file that it cannot read, so every run measures again"
+
+
+def _broken(value: object, reason: str) -> object:
+    return pytest.param(value, marks=pytest.mark.xfail(strict=True, reason=reason))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", '{"a": 1}', "\x00", *(_broken(content, NO_OBJECT) for content in ("null", "7", "[]", '"x"'))],
+)
+def test_a_damaged_cache_is_measured_again(cache: Path, measured: dict[Compute, float], content: str) -> None:
+    cache.mkdir()
+    (cache / "speed.json").write_text(content)
+    assert measured_seconds("cpu") == measured
+
+
+@pytest.mark.parametrize(
+    "content", ['{"a": 1}', *(_broken(content, NEVER_MENDED) for content in ("", "{", "\x00", "[]"))]
+)
+def test_a_damaged_cache_is_mended(cache: Path, measured: dict[Compute, float], content: str) -> None:
+    cache.mkdir()
+    (cache / "speed.json").write_text(content)
+    before = measured_seconds("cpu")
+    measured[DIRECT] = 9.0
+    assert measured_seconds("cpu") == before
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        7, None, "x", [["x", 1]], [[{"device": "cpu"}, 1]], [[{}, None]],
+        _broken([], NOTHING_MEASURED), _broken({}, NOTHING_MEASURED),
+    ],
+)  # fmt: skip
+def test_a_damaged_entry_is_measured_again(
+    cache: Path, measured: dict[Compute, float], entry: object
+) -> None:
+    measured_seconds("cpu")
+    path = cache / "speed.json"
+    path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), entry)))
+    assert choose_compute("cpu", "auto") == WINOGRAD
+
+
+def test_a_cache_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, measured: dict[Compute, float]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("IMPASTO_CACHE", str(file / "cache"))
+    assert measured_seconds("cpu") == measured
+
+
+def test_half_precision_may_be_missing(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    def seconds(way: Compute) -> float:
+        if way.precision == "bfloat16":
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return 1.0
+
+    monkeypatch.setattr(device, "_seconds", seconds)
+    assert set(measured_seconds("cpu")) == {DIRECT, WINOGRAD}
+
+
+def test_float32_may_not(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    def seconds(way: Compute) -> float:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(device, "_seconds", seconds)
+    with pytest.raises(RuntimeError, match="broken"):
+        measured_seconds("cpu")
+
+
+def test_dtypes() -> None:
+    assert DIRECT.dtype == torch.float32
+    assert HALF.dtype == torch.bfloat16
+
+
+def test_peak_memory_counts_bytes_and_never_falls() -> None:
+    before = peak_memory("cpu")
+    assert 50 << 20 < before < 1 << 42  # torch alone has more than 50 MB
+    block = torch.ones(16 << 20)
+    assert peak_memory("cpu") >= max(before, block.numel() * block.element_size())
