@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+CONTENT ?= $(VENV)/lib/python3.*/site-packages/skimage/data/astronaut.png
+STYLE ?= out/whirl.png
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -30,8 +32,9 @@ format: $(VENV)/.installed-dev ## Put imports and formatting in order
 types: $(VENV)/.installed-dev ## Check the types
 	$(VENV)/bin/python -m mypy
 
-bench: $(VENV)/.installed-dev ## Measure speed on this machine
-	$(VENV)/bin/python benchmarks/run.py
+bench: $(VENV)/.installed-dev $(STYLE) ## Measure speed and quality on this machine, of CONTENT=FILE STYLE=FILE if given
+	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) -o out/speed.png
+	$(VENV)/bin/python benchmarks/quality.py out/speed.png --content $(CONTENT) --style $(STYLE)
 
 lock: $(VENV)/bin/python ## Write constraints.txt anew from pyproject.toml and pins.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet uv
@@ -41,6 +44,9 @@ lock: $(VENV)/bin/python ## Write constraints.txt anew from pyproject.toml and p
 clean: ## Remove the virtual environment, caches and builds; pictures in out/ stay
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+out/whirl.png: | $(VENV)/.installed-dev
+	$(VENV)/bin/python examples/paintings.py whirl -o out
 
 # A stamp is older than the files that it depends on only when the installation is out of date.
 $(VENV)/.installed: EXTRAS =

@@ -49,9 +49,8 @@ def _command(content: Path, style: Path, size: int, output: Path) -> dict[str, o
 def _evaluation(content: Path, style: Path, size: int, repeats: int) -> dict[str, object]:
     """Ours and the plain loop's evaluation, in turn: loss and gradient of the picture."""
     transfer = prepare(content, style, size=size, min_size=size, content_weight=0.1)
-    photograph = transfer.content.at(*read(content, size).shape[2:])
-    ours = transfer.function(photograph, size, 0.1)
-    plain = plain_function(read(content, size), read(style, size))
+    ours, photograph = transfer.function(size, 0.1)
+    plain = plain_function(photograph, read(style, size))
     ways: dict[str, Callable[[Tensor], object]] = {"ours": ours, "plain float32, channels first": plain}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):  # the first one warms up

@@ -180,9 +180,7 @@ class Canvas:
         at_once = 2_000_000 // (along * across) + 1  # bounds the memory
         for first in range(0, len(paths), at_once):
             some = slice(first, first + at_once)
-            pixel, bristle, thickness = self._footprint(
-                brush, paths[some], widths[some], (along, across), rng
-            )
+            pixel, bristle, thickness = self._footprint(brush, paths[some], widths[some], (along, across), rng)
             load = uneven(len(paths[some]), across, brush.bristles, rng)
             mix = np.clip(brush.streak * (0.5 + load), 0, 1)[..., None]
             paint = colours[0, some, None] + (colours[1] - colours[0])[some, None] * mix

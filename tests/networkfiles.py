@@ -30,8 +30,7 @@ def hollow(architecture: str, deepest: str = "conv5_4") -> Tensors:
 def as_torchvision(tensors: Tensors, architecture: str = "vgg19", prefix: str = "features.") -> Tensors:
     names = dict(zip(layer_shapes(architecture), INDICES[architecture], strict=True))
     return {
-        f"{prefix}{names[key.partition('.')[0]]}.{key.partition('.')[2]}": value
-        for key, value in tensors.items()
+        f"{prefix}{names[key.partition('.')[0]]}.{key.partition('.')[2]}": value for key, value in tensors.items()
     }
 
 

@@ -77,9 +77,7 @@ def _ours(names: set[str]) -> set[str]:
     """Which units of ours these names are of; the version is nobody's secret."""
     parts = (name.split(".") for name in names - {"impasto.__version__"})
     units = {_unit(path) for path in FILES}
-    return {
-        (rest[0] if rest and rest[0] in units else "__init__") for first, *rest in parts if first == "impasto"
-    }
+    return {(rest[0] if rest and rest[0] in units else "__init__") for first, *rest in parts if first == "impasto"}
 
 
 def _at_import(tree: ast.AST) -> Iterator[ast.AST]:

@@ -37,9 +37,7 @@ def test_keras(tmp_path: Path, network: Tensors, layout: str, root: str) -> None
 
 @pytest.mark.parametrize("architecture", ["vgg16", "vgg19"])
 @pytest.mark.parametrize("prefix", ["features.", "", "module.features."])
-def test_torchvision_keys_tell_the_architectures_apart(
-    tmp_path: Path, architecture: str, prefix: str
-) -> None:
+def test_torchvision_keys_tell_the_architectures_apart(tmp_path: Path, architecture: str, prefix: str) -> None:
     state = as_torchvision(hollow(architecture), architecture, prefix)
     state["classifier.0.weight"] = torch.zeros(1).expand(4096, 25088)
     path = write_torch(tmp_path / "net.pth", state)

@@ -38,9 +38,7 @@ def _noise(*shape: int, seed: int = 2) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def _reference(
-    padded: Tensor, weight: Tensor, bias: Tensor, grad: Tensor, relu: bool
-) -> tuple[Tensor, Tensor]:
+def _reference(padded: Tensor, weight: Tensor, bias: Tensor, grad: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
     """Output [H, W, K] and the gradient [H+2, W+2, C], by autograd in float64."""
     padded = padded.double().clone().requires_grad_()
     output = F.conv2d(padded.permute(2, 0, 1)[None], weight.double(), bias.double())

@@ -131,9 +131,7 @@ def test_a_damaged_cache_is_mended(cache: Path, measured: dict[Compute, float], 
         _broken([], NOTHING_MEASURED), _broken({}, NOTHING_MEASURED),
     ],
 )  # fmt: skip
-def test_a_damaged_entry_is_measured_again(
-    cache: Path, measured: dict[Compute, float], entry: object
-) -> None:
+def test_a_damaged_entry_is_measured_again(cache: Path, measured: dict[Compute, float], entry: object) -> None:
     measured_seconds("cpu")
     path = cache / "speed.json"
     path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), entry)))

@@ -154,9 +154,7 @@ def test_hash_is_of_the_bytes_or_of_the_pixels(tmp_path: Path) -> None:
         ("JPEG", {"quality": 100, "subsampling": 0}, 6),
     ],
 )
-def test_upright(
-    tmp_path: Path, orientation: int, kind: str, options: dict[str, object], tolerance: int
-) -> None:
+def test_upright(tmp_path: Path, orientation: int, kind: str, options: dict[str, object], tolerance: int) -> None:
     stored = smooth(40, 56)
     path = tmp_path / "picture"
     path.write_bytes(encode(stored, kind, exif=exif(orientation), **options))

@@ -215,9 +215,7 @@ def test_what_is_no_regular_file(
     assert refusal(path).endswith(reason)
 
 
-@pytest.mark.parametrize(
-    "path", ["/dev/null", "/dev/zero", "/dev/tty", "/dev", "/proc/self/mem", "", "a\0b", "/"]
-)
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/dev/tty", "/dev", "/proc/self/mem", "", "a\0b", "/"])
 def test_paths_of_the_system(path: str) -> None:
     refusal(path)
 
@@ -228,9 +226,7 @@ def test_standard_input_is_refused() -> None:
         "try: open_picture('/dev/stdin')\n"
         "except ValueError as error: print(error)"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], input=encode("png"), stdout=subprocess.PIPE, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", code], input=encode("png"), stdout=subprocess.PIPE, check=True)
     assert run.stdout.decode().strip() == "content image '/dev/stdin' is not a regular file"
 
 

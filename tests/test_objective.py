@@ -68,9 +68,7 @@ def test_variation_term_by_hand() -> None:
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])
-def test_the_gradient_is_the_slope(
-    make_encoder: MakeEncoder, make_picture: MakePicture, pooling: str
-) -> None:
+def test_the_gradient_is_the_slope(make_encoder: MakeEncoder, make_picture: MakePicture, pooling: str) -> None:
     """Central differences of the total along random directions, in float64."""
     encoder = make_encoder(TAPS, pooling=pooling)
     objective = _bind(encoder, make_picture(13, 18), [make_picture(15, 11, 1)])
@@ -97,9 +95,7 @@ def test_names_values_and_total(make_encoder: MakeEncoder, make_picture: MakePic
     ]  # fmt: skip
     weights = [0.5, 1.0, 0.5, 0.075, 0.225, 0.1]  # 2 in parts 1:2:1, 0.3 in parts 1:3
     assert [term.weight for term in objective.terms] == pytest.approx(weights)
-    assert total == pytest.approx(
-        sum(weight * value for weight, value in zip(weights, values.values(), strict=True))
-    )
+    assert total == pytest.approx(sum(weight * value for weight, value in zip(weights, values.values(), strict=True)))
     assert objective.content_error(values) == pytest.approx(
         (values["content relu2_1"] + 3 * values["content conv3_2"]) / 4
     )
@@ -153,8 +149,7 @@ def test_a_layer_can_be_of_both_kinds(make_encoder: MakeEncoder, make_picture: M
     layers = {"content_layers": {"relu2_1": 1.0}, "style_layers": {"relu2_1": 1.0}, "tv_weight": 0.0}
     both = _bind(encoder, content, [style], **layers)
     parts = [
-        _bind(encoder, content, [style], **layers, **off)
-        for off in ({"style_weight": 0.0}, {"content_weight": 0.0})
+        _bind(encoder, content, [style], **layers, **off) for off in ({"style_weight": 0.0}, {"content_weight": 0.0})
     ]
     image = make_picture(9, 9, 2)
     sums = sum(_losses(encoder, part, image)[2] for part in parts)
@@ -191,9 +186,7 @@ def test_gram_targets_are_per_position(make_encoder: MakeEncoder, make_picture: 
         torch.testing.assert_close(targets[tap], losses.gram_matrix(features[tap]) / count)
 
 
-def test_a_number_of_statistics_that_does_not_fit(
-    make_encoder: MakeEncoder, make_picture: MakePicture
-) -> None:
+def test_a_number_of_statistics_that_does_not_fit(make_encoder: MakeEncoder, make_picture: MakePicture) -> None:
     objective = _bind(make_encoder(TAPS), make_picture(8, 8), [make_picture(8, 8)])
     with pytest.raises(ValueError, match="zip"):
         objective.losses([torch.zeros(())])

@@ -202,6 +202,14 @@ def test_restarts_are_more_careful(method: Method) -> None:
     assert 0 < third <= second / 4 * 1.01
 
 
+def test_adam_forgets_its_momentum_at_a_restart() -> None:
+    """It is what led astray."""
+    function = Counted(lambda image: image.sum(), broken=[20])
+    list(minimize("adam", function, torch.ones(SHAPE), 21))
+    stride = (function.asked[18] - function.asked[17]).norm()
+    assert (function.asked[20] - function.asked[18]).norm() < 0.1 * stride
+
+
 def test_an_explosion_is_taken_back() -> None:
     function = Counted(_bowl(10), broken=[6], factor=1e6)
     points = list(minimize("lbfgs", function, _picture(), 40))

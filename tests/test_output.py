@@ -154,9 +154,7 @@ def make_link_loop(path: Path) -> None:
         ("nul\0.png", None, "cannot be written: "),
     ],
 )
-def test_outputs_that_cannot_be(
-    tmp_path: Path, name: str, make: Callable[[Path], None] | None, reason: str
-) -> None:
+def test_outputs_that_cannot_be(tmp_path: Path, name: str, make: Callable[[Path], None] | None, reason: str) -> None:
     path = tmp_path / name
     if make is not None:
         make(path)
@@ -193,9 +191,7 @@ def test_what_is_read_only(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
 
 
-def test_an_old_file_that_cannot_be_opened_for_writing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_file_that_cannot_be_opened_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What even root meets on an immutable file."""
     path = tmp_path / "a.png"
     path.touch()
@@ -331,9 +327,7 @@ while True:
 
 def killed(moment: str, path: Path) -> None:
     """Save two pictures in turn, in a process that is killed at this moment or after so many seconds."""
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, moment, str(path)], stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", KILLED, moment, str(path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         if moment[0].isdigit():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from impasto.pyramid import enlarge, evaluations, scales
+from impasto.pyramid import bleed, enlarge, evaluations, scales, with_bleed, without_bleed
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,7 @@ def test_a_smaller_run_is_the_beginning_of_a_larger(size: int, least: int) -> No
         ([30, 20, 10], 1, [30]),
     ],
 )
-def test_the_last_number_serves_all_further_scales(
-    iterations: list[int], count: int, expected: list[int]
-) -> None:
+def test_the_last_number_serves_all_further_scales(iterations: list[int], count: int, expected: list[int]) -> None:
     assert evaluations(iterations, count) == expected
 
 
@@ -84,3 +82,23 @@ def test_stays_in_range_and_leaves_its_arguments_alone(make_picture: MakePicture
     assert found.shape == pictures[2].shape
     assert (found.min(), found.max()) == (0, 1)
     assert all(torch.equal(*pair) for pair in zip(pictures, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "margin"),
+    [((512, 384), 8), ((40, 30), 0), ((64, 64), 1), ((1, 4096), 0), ((5, 4096), 4), ((4096, 3000), 64)],
+)
+def test_bleed_is_small_and_can_be_mirrored(make_picture: MakePicture, size: tuple[int, int], margin: int) -> None:
+    assert bleed(*size) == margin
+    strip = make_picture(size[0], size[1])[..., :64, :64]
+    margin = min(margin, *(side - 1 for side in strip.shape[2:]))
+    canvas = with_bleed(strip, margin)
+    assert canvas.shape[2:] == tuple(side + 2 * margin for side in strip.shape[2:])
+    assert torch.equal(without_bleed(canvas, margin), strip)
+
+
+def test_bleed_mirrors_at_the_border() -> None:
+    rows = torch.arange(12.0).view(1, 1, 3, 4).expand(1, 3, 3, 4)
+    canvas = with_bleed(rows, 2)
+    assert canvas[0, 0, 2].tolist() == [2, 1, 0, 1, 2, 3, 2, 1]
+    assert canvas[0, 0, :, 2].tolist() == [8, 4, 0, 4, 8, 4, 0]

@@ -50,9 +50,7 @@ def test_the_longest_recipe(tmp_path: Path, image: Image.Image, extension: str) 
     save_image(image, path, recipe=longest)
     assert read_recipe(path) == longest
     before = path.read_bytes()
-    with pytest.raises(
-        ImageError, match="cannot hold a recipe of 60,001 characters: expected at most 60,000"
-    ):
+    with pytest.raises(ImageError, match="cannot hold a recipe of 60,001 characters: expected at most 60,000"):
         save_image(image, path, recipe={"k": longest["k"] + "x"})
     assert path.read_bytes() == before
 

@@ -70,9 +70,7 @@ def test_mode(mode: str, pixel: float | tuple[int, ...], expected: tuple[int, ..
 def test_luminance_and_chroma_modes(mode: str) -> None:
     red = Image.new("RGB", (2, 2), (200, 30, 40))
     if mode == "LAB":
-        to_lab = ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
-        )
+        to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
         coded = to_lab.apply(red)
     else:
         coded = red.convert(mode)

@@ -64,9 +64,7 @@ def test_corrections_settle_where_they_were_aimed(strength: float, hardness: flo
     for _ in range(3):
         error = hardness * 0.75 * (START / weight) ** (1 / EXPONENT)
         weight = corrected_weight(weight, error, strength, 1)
-    assert hardness * 0.75 * (START / weight) ** (1 / EXPONENT) == pytest.approx(
-        target_error(strength), rel=1e-6
-    )
+    assert hardness * 0.75 * (START / weight) ** (1 / EXPONENT) == pytest.approx(target_error(strength), rel=1e-6)
 
 
 @given(st.integers(1, 100_000))

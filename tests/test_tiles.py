@@ -22,9 +22,7 @@ def _names(convolutions: tuple[int, ...]) -> list[str]:
     halo=st.integers(0, 130), stride=st.sampled_from([1, 2, 4, 8, 16]),
 )  # fmt: skip
 @settings(max_examples=150, deadline=None, database=None)
-def test_tiles_cover_every_pixel_once(
-    height: int, width: int, tile: int | None, halo: int, stride: int
-) -> None:
+def test_tiles_cover_every_pixel_once(height: int, width: int, tile: int | None, halo: int, stride: int) -> None:
     count = torch.zeros(height, width)
     for part in plan(height, width, tile, halo, stride):
         count[part.top : part.bottom, part.left : part.right] += 1
@@ -120,9 +118,7 @@ def test_tiles_are_exact_with_no_pixel_to_spare(
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])
-@pytest.mark.parametrize(
-    ("size", "tile"), [((275, 269), 96), ((33, 275), 32), ((97, 1), 16), ((100, 64), 64)]
-)
+@pytest.mark.parametrize(("size", "tile"), [((275, 269), 96), ((33, 275), 32), ((97, 1), 16), ((100, 64), 64)])
 def test_the_default_layers_by_tiles(
     *,
     make_encoder: MakeEncoder,
@@ -141,9 +137,7 @@ def test_the_default_layers_by_tiles(
 
 @pytest.mark.parametrize("tile", [4, 8, 12, 20])
 @pytest.mark.parametrize("pooling", ["avg", "max"])
-def test_statistics_add_up(
-    make_encoder: MakeEncoder, make_picture: MakePicture, tile: int, pooling: str
-) -> None:
+def test_statistics_add_up(make_encoder: MakeEncoder, make_picture: MakePicture, tile: int, pooling: str) -> None:
     encoder = make_encoder(_names(TINY), pooling=pooling)
     objective, image = _objective(encoder, 37, 51, make_picture), make_picture(37, 51)
     tiles = plan(37, 51, tile, encoder.halo, encoder.stride)
@@ -160,9 +154,7 @@ def test_the_order_of_tiles_does_not_matter(make_encoder: MakeEncoder, make_pict
     encoder = make_encoder(_names(TINY))
     objective, image = _objective(encoder, 37, 51, make_picture), make_picture(37, 51)
     tiles = plan(37, 51, 12, encoder.halo, encoder.stride)
-    forward, backward = (
-        value_and_grad(image, encoder, objective, order)[1] for order in (tiles, tiles[::-1])
-    )
+    forward, backward = (value_and_grad(image, encoder, objective, order)[1] for order in (tiles, tiles[::-1]))
     torch.testing.assert_close(forward, backward, rtol=1e-10, atol=1e-12)
 
 

@@ -79,14 +79,14 @@ def test_the_global_generator_is_not_touched() -> None:
 def test_strength_is_a_dial() -> None:
     """From nearly the photograph to far from it; stripes are as unlike it as a style can be."""
     rows, columns = np.mgrid[:64, :64]
-    stripes = np.where(((rows + columns) // 6 % 2)[..., None], (250, 210, 20), (20, 10, 90)).astype(np.uint8)
+    stripes = np.where(((rows + columns) // 6 % 2)[..., None], (210, 180, 70), (60, 50, 110)).astype(np.uint8)
     results = [
         stylize(CONTENT, stripes, size=64, min_size=64, iterations=12, strength=strength) for strength in (0, 0.5, 1)
     ]
     errors = [result.losses["content relu4_2"] for result in results]
-    assert errors[0] < 0.1
-    assert errors[0] + 0.3 < errors[1] < errors[2] - 0.2
-    assert errors[1:] == pytest.approx([target_error(0.5), target_error(1)], rel=0.6)
+    assert errors[0] < 0.2
+    assert errors[0] + 0.3 < errors[1] < errors[2] - 0.1
+    assert errors[1:] == pytest.approx([target_error(0.5), target_error(1)], rel=0.5)
     changes = [_change(result) for result in results]
     assert changes[0] < 0.02
     assert changes[0] + 0.05 < changes[1] < changes[2] - 0.02
@@ -102,9 +102,9 @@ def test_a_content_weight_switches_the_dial_off() -> None:
 
 
 def test_the_dial_is_set_at_the_coarsest_scale_only() -> None:
-    states = list(iterate(CONTENT, STYLE, size=40, min_size=20, iterations="10,3"))
+    states = list(iterate(CONTENT, STYLE, size=80, min_size=20, iterations="10,2", strength=0.2))
     assert len({state.content_weight for state in states if state.scale == 20}) > 1
-    assert len({state.content_weight for state in states if state.scale == 40}) == 1
+    assert len({state.content_weight for state in states if state.scale > 20}) == 1
 
 
 def test_weights_are_shares_of_each_other() -> None:

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from tinyruns import CONTENT, OTHER, STYLE, TINY, default_bytes, paint, picture_bytes
 
-from impasto import Options, Result, iterate, prepare, stylize, transfer
+from impasto import Options, Result, iterate, prepare, stylize
 from impasto.errors import ImageError, OptionsError, WeightsError
+from impasto.image import fit, open_picture
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
 
@@ -44,9 +45,9 @@ def test_every_start(tmp_path: Path) -> None:
     firsts = {
         init: next(iterate(CONTENT, STYLE, init=init, **TINY)).image for init in ("content", "noise", str(path))
     }
-    content = transfer.open_picture(CONTENT).at(15, 20)
+    content = open_picture(CONTENT).at(15, 20)
     assert torch.equal(firsts["content"], content)
-    assert torch.equal(firsts[str(path)], transfer.open_picture(OTHER).at(15, 20))
+    assert torch.equal(firsts[str(path)], open_picture(OTHER).at(15, 20))
     assert 0.25 < firsts["noise"].std() < 0.33  # even between 0 and 1: 0.289
     assert len({picture_bytes(paint(init=init)) for init in firsts}) == 3
 
@@ -85,7 +86,7 @@ def test_contents_of_odd_shapes(shape: tuple[int, int]) -> None:
     content[shape[0] // 2 :, shape[1] // 2 :] = (200, 40, 10)
     result = stylize(content, STYLE, **TINY)
     assert max(result.image.size) == 40
-    assert result.image.size == tuple(reversed(transfer.fit(*shape, 40)))
+    assert result.image.size == tuple(reversed(fit(*shape, 40)))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1)])

@@ -10,8 +10,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from tinyruns import CONTENT, OTHER, STYLE, TINY, paint, picture_bytes
 
-from impasto import Options, stylize, transfer
+from impasto import Options, stylize
 from impasto.errors import OptionsError
+from impasto.image import open_picture
 from impasto.weights import load_weights
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
@@ -40,7 +41,7 @@ def test_the_recipe_holds_hashes_and_no_paths(tmp_path: Path) -> None:
     text = json.dumps(result.recipe)
     assert "secret" not in text
     assert str(tmp_path) not in text
-    hashes = [transfer.open_picture(path).sha256 for path in paths]
+    hashes = [open_picture(path).sha256 for path in paths]
     assert result.recipe["content"] == hashes[0]
     assert result.recipe["styles"] == hashes[1:]
     assert result.recipe["options"]["init"] == f"sha256:{hashes[2]}"

@@ -19,9 +19,7 @@ def _plain(
     image: Tensor, tensors: dict[str, Tensor], convolutions: tuple[int, ...], pooling: str, borders: str
 ) -> dict[str, Tensor]:
     """All features [1, C, h, w] of a picture, by the library's operations alone."""
-    mean, std = (
-        torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (COLOURS.mean, COLOURS.std)
-    )
+    mean, std = (torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (COLOURS.mean, COLOURS.std))
     x = (image[:, [2, 1, 0]] * COLOURS.scale - mean) / std
     features = {}
     for block, count in enumerate(convolutions, 1):
@@ -64,9 +62,7 @@ def _check(encoder: Encoder, image: Tensor, plain: dict[str, Tensor], variable: 
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize(
-    "taps", [MIXED, ["relu3_2"], ["conv3_2"], ["conv1_1", "relu1_1", "relu2_2"]], ids=",".join
-)
+@pytest.mark.parametrize("taps", [MIXED, ["relu3_2"], ["conv3_2"], ["conv1_1", "relu1_1", "relu2_2"]], ids=",".join)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pooling", ["avg", "max"])
 def test_equals_a_plain_network(
@@ -151,9 +147,7 @@ def test_backward_does_not_use_up_the_features(make_encoder: MakeEncoder, make_p
     assert torch.equal(_pulled_back(encoder, before), first)
 
 
-def test_add_gradient_is_called_from_the_deepest_up(
-    make_encoder: MakeEncoder, make_picture: MakePicture
-) -> None:
+def test_add_gradient_is_called_from_the_deepest_up(make_encoder: MakeEncoder, make_picture: MakePicture) -> None:
     encoder, calls = make_encoder(MIXED), []
     features = encoder.forward(make_picture(9, 14))
     encoder.backward(lambda tap, grad: calls.append((tap, grad.shape)))
@@ -195,9 +189,7 @@ def test_halo_of_vgg19(tap: str, pixels: int) -> None:
     assert halo(tap, VGG19) == pixels
 
 
-def test_the_halo_is_where_features_stop_to_depend(
-    make_encoder: MakeEncoder, make_picture: MakePicture
-) -> None:
+def test_the_halo_is_where_features_stop_to_depend(make_encoder: MakeEncoder, make_picture: MakePicture) -> None:
     """The gradient of one position reaches as far as the halo, rounded up to the stride, and no further."""
     for tap in ("relu1_1", "conv2_1", "relu2_2", "conv3_2"):
         encoder = make_encoder([tap])
@@ -215,9 +207,7 @@ def test_encoder_declares_the_largest_halo_and_stride(make_encoder: MakeEncoder)
     assert (encoder.halo, encoder.stride) == (80, 16)
 
 
-def test_layers_behind_the_deepest_tap_are_not_needed(
-    make_tensors: MakeTensors, make_picture: MakePicture
-) -> None:
+def test_layers_behind_the_deepest_tap_are_not_needed(make_tensors: MakeTensors, make_picture: MakePicture) -> None:
     tensors = {name: tensor for name, tensor in make_tensors(VGG19).items() if name < "conv2_2"}
     encoder = Encoder(tensors, VGG19, COLOURS, ["relu2_1"], dtype=torch.float64)
     assert encoder.forward(make_picture(8, 8))["relu2_1"].shape == (1, 5, 4, 4)

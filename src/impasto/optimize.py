@@ -70,7 +70,8 @@ def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point
     smooth = Preconditioner(point.image)
     best, memory, size, restarts = point, Memory(HISTORY, smooth), FIRST_STEP, 0
     for evaluation in range(evaluations):
-        direction = memory.direction(_projected(point))
+        free = _free(point)
+        direction = memory.direction(point.value.grad * free) * free
         if not memory.pairs:
             direction *= size / direction.square().mean().sqrt().clamp_min(1e-30)
         step = _evaluated(function, (point.image - direction).clamp_(0, 1))
@@ -165,11 +166,11 @@ def _evaluated(function: Function, image: Tensor) -> Point:
     return Point(image, value)
 
 
-def _projected(point: Point) -> Tensor:
-    """The gradient without the pixels that are at a bound and pushed beyond it."""
+def _free(point: Point) -> Tensor:
+    """1 where a pixel may move, 0 where it is at a bound and pushed beyond it."""
     image, grad = point.image, point.value.grad
     fixed = ((image <= 0) & (grad > 0)) | ((image >= 1) & (grad < 0))
-    return grad.masked_fill(fixed, 0)
+    return (~fixed).to(image.dtype)
 
 
 def _dot(left: Tensor, right: Tensor) -> float:

@@ -27,9 +27,9 @@ def _parse_layers(value: object) -> object:
         return value
     layers: dict[str, str] = {}
     for item in value:
-        name, equals, weight = str(item).strip().partition("=")
+        name, equals, weight = (part.strip() for part in str(item).partition("="))
         if name in layers:
-            raise ValueError(f"names {name} twice")
+            raise ValueError(f"layers may be named once, and {name} is there twice")
         layers[name] = weight if equals else "1"
     return layers
 
@@ -68,52 +68,52 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    size: int = Field(512, ge=1, le=100_000, description="Longest side of the result, in pixels.")
+    size: int = Field(default=512, ge=1, le=100_000, description="Longest side of the result, in pixels.")
     strength: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         le=1,
         description="From 0, nearly the photograph, to 1, nearly all style; alike for every pair.",
     )
     content_weight: Weight | None = Field(
-        None, description="Weight of the content loss; found from the strength if not given."
+        default=None, description="Weight of the content loss; found from the strength if not given."
     )
-    style_weight: Weight = Field(1.0, description="Weight of the style loss.")
-    tv_weight: Weight = Field(0.0, description="Weight of the total variation: higher is smoother.")
-    content_layers: Layers = Field({"relu4_2": 1.0}, description="Layers of the content loss.")
+    style_weight: Weight = Field(default=1.0, description="Weight of the style loss.")
+    tv_weight: Weight = Field(default=0.0, description="Weight of the total variation: higher is smoother.")
+    content_layers: Layers = Field(default={"relu4_2": 1.0}, description="Layers of the content loss.")
     style_layers: Layers = Field(
-        dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0),
+        default=dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0),
         description="Layers of the style loss.",
     )
     iterations: Counts = Field(
-        (30, 30, 18, 10),
+        default=(30, 30, 18, 10),
         description="Evaluations at each scale, coarsest first; the last number serves all further scales.",
     )
-    min_size: int = Field(128, ge=1, le=100_000, description="Longest side at the coarsest scale.")
+    min_size: int = Field(default=128, ge=1, le=100_000, description="Longest side at the coarsest scale.")
     detail: float = Field(
-        1.0,
+        default=1.0,
         ge=0,
         le=4,
         description="How much of the photograph's own detail is added on the way to a finer scale.",
     )
-    optimizer: Literal["lbfgs", "adam"] = Field("lbfgs", description="How the picture is improved.")
+    optimizer: Literal["lbfgs", "adam"] = Field(default="lbfgs", description="How the picture is improved.")
     init: str = Field(
-        "content",
+        default="content",
         description="What to start from: content, noise, or a picture file.",
         json_schema_extra={"metavar": "content|noise|FILE"},
     )
-    pooling: Literal["avg", "max"] = Field("avg", description="Pooling between the network's blocks.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything random.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute.")
+    pooling: Literal["avg", "max"] = Field(default="avg", description="Pooling between the network's blocks.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of everything random.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to compute.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Precision of the network; auto measures what this machine is fast at."
+        default="auto", description="Precision of the network; auto measures what this machine is fast at."
     )
     weights: str = Field(
-        "vgg19",
+        default="vgg19",
         description="The network: a name from `impasto weights`, or a file.",
         json_schema_extra={"metavar": "NAME|FILE"},
     )
-    max_pixels: int = Field(178_000_000, ge=1, description="Refuse pictures with more pixels than this.")
+    max_pixels: int = Field(default=178_000_000, ge=1, description="Refuse pictures with more pixels than this.")
 
     @model_validator(mode="after")
     def _together(self) -> Options:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
+BLEED = 4  # pixels
+
 
 def scales(size: int, least: int) -> list[int]:
     """Longest sides: `least` and its doubles below `size`, then `size` itself."""
@@ -24,6 +26,24 @@ def scales(size: int, least: int) -> list[int]:
 def evaluations(iterations: Sequence[int], count: int) -> list[int]:
     """One number for each of `count` scales; the last one given serves all that are left."""
     return [iterations[min(index, len(iterations) - 1)] for index in range(count)]
+
+
+def bleed(height: int, width: int) -> int:
+    """How many pixels are painted beyond each border, and cut off.
+
+    The network sees the pixels at a border from one side only, so they come out less painted than the others.
+    """
+    return min(BLEED, height - 1, width - 1)
+
+
+def with_bleed(image: Tensor, margin: int) -> Tensor:
+    """[1, 3, H, W] -> [1, 3, H + 2·margin, W + 2·margin], mirrored at the borders."""
+    return F.pad(image, (margin,) * 4, mode="reflect")
+
+
+def without_bleed(image: Tensor, margin: int) -> Tensor:
+    """View [1, 3, H, W] of a picture with bleed."""
+    return image[..., margin : image.shape[2] - margin, margin : image.shape[3] - margin]
 
 
 def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float) -> Tensor:

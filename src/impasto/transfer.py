@@ -23,7 +23,7 @@ from impasto.tiles import Tile, plan, value_and_grad
 from impasto.vgg import Encoder
 from impasto.weights import CONVOLUTIONS, WeightsInfo, available_weights, load_weights
 
-WHOLE = 1024  # longest side that is computed in one piece; larger pictures go in tiles of that size
+WHOLE = 1088  # longest side, with bleed, that is computed in one piece; larger pictures go in tiles of that size
 
 
 @dataclass(frozen=True)
@@ -188,12 +188,11 @@ class Transfer:
     def _paint(self) -> Iterator[Iterate]:
         options, dial = self.options, self.options.content_weight is None
         scales = tuple(pyramid.scales(options.size, options.min_size))
-        weight = self._first_weight()
-        done, image, coarse = 0, torch.empty(0), torch.empty(0)
+        weight, done, image, coarse = self._first_weight(), 0, torch.empty(0), torch.empty(0)
         for scale, steps in zip(scales, pyramid.evaluations(options.iterations, len(scales)), strict=True):
             coarsest, step = scale == scales[0], 0
-            content = self._tensor(self.content, scale)
-            image = self._first(content) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
+            content, margin = self._canvas(scale)
+            image = self._first(scale) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
             objective, tiles = self._objective(content, scale, weight)
             for evaluations in strength.rounds(steps) if dial and coarsest else [steps]:
                 function = self._function(objective, tiles)
@@ -201,7 +200,8 @@ class Transfer:
                     step, done = step + 1, done + 1
                     losses = {"total": point.value.loss, **point.value.terms}
                     seconds = time.perf_counter() - self.started
-                    yield Iterate(scale, scales, step, steps, done, losses, weight, seconds, point.image)
+                    picture = pyramid.without_bleed(point.image, margin)
+                    yield Iterate(scale, scales, step, steps, done, losses, weight, seconds, picture)
                 image = point.image
                 if dial and coarsest:
                     error = objective.content_error(point.value.terms)
@@ -233,9 +233,10 @@ class Transfer:
         )
         return objective, plan(content.shape[2], content.shape[3], WHOLE, encoder.halo, encoder.stride)
 
-    def function(self, content: Tensor, scale: int, content_weight: float) -> optimize.Function:
-        """What a scale minimises, for the content [1, 3, H, W] at that scale."""
-        return self._function(*self._objective(content, scale, content_weight))
+    def function(self, scale: int, content_weight: float) -> tuple[optimize.Function, Tensor]:
+        """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
+        content, _ = self._canvas(scale)
+        return self._function(*self._objective(content, scale, content_weight)), content
 
     def _function(self, objective: Objective, tiles: Sequence[Tile]) -> optimize.Function:
         def function(image: Tensor) -> optimize.Value:
@@ -244,14 +245,22 @@ class Transfer:
 
         return function
 
-    def _first(self, content: Tensor) -> Tensor:
-        """What the coarsest scale starts from, [1, 3, H, W]."""
+    def _first(self, scale: int) -> Tensor:
+        """What the coarsest scale starts from, [1, 3, H, W] with its bleed."""
+        content, margin = self._canvas(scale)
         if self.options.init == "noise":
             generator = torch.Generator().manual_seed(self.options.seed)
             return torch.rand(content.shape, generator=generator).to(content.device)
         if self.start is not None:
-            return self.start.at(content.shape[2], content.shape[3]).to(content.device)
+            start = self.start.at(*fit(*self.content.size, scale)).to(content.device)
+            return pyramid.with_bleed(start, margin)
         return content
+
+    def _canvas(self, scale: int) -> tuple[Tensor, int]:
+        """The photograph at a scale, [1, 3, H, W] with its bleed, and how wide that is."""
+        content = self._tensor(self.content, scale)
+        margin = pyramid.bleed(content.shape[2], content.shape[3])
+        return pyramid.with_bleed(content, margin), margin
 
     def _tensor(self, picture: Picture, longest: int) -> Tensor:
         return picture.at(*fit(*picture.size, longest)).to(self.compute.device)

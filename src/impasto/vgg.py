@@ -35,7 +35,7 @@ class Tap:
     def parse(cls, name: str) -> Tap:
         """`relu4_2` -> Tap(4, 2, "relu"); ValueError if it is not of that form."""
         kind, (block, _, index) = name[:4], name[4:].partition("_")
-        if kind not in ("conv", "relu") or not (block.isdecimal() and index.isdecimal()):
+        if kind not in ("conv", "relu") or not (block.isdecimal() and index.isdecimal() and int(block) * int(index)):
             raise ValueError(f"layers are named like conv4_2 or relu4_2, not {name!r}")
         return cls(int(block), int(index), kind)
 

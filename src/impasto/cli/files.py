@@ -28,20 +28,16 @@ class Files:
 
     def check(self, options: Options) -> None:
         """ImageError for inputs that are no pictures and outputs that cannot be; sweeps away leftovers."""
-        roles = [("style", style) for style in self.styles]
-        if options.init not in ("content", "noise"):
-            roles.append(("init", options.init))
-        for role, path in [*roles, ("content", self.content)]:
+        for role, path in self._pictures(options):
             with naming(f"{role} image {describe(path)}"):
                 header = parse(read(path, options.max_pixels), options.max_pixels)
         size = fit(header.height, header.width, options.size)  # EXIF may still turn it: the longest side stays
-        inputs = [*(path for _, path in roles), self.content, options.weights]
-        check_output(self.output, inputs, clobber=self.clobber, size=size)
+        check_output(self.output, self._inputs(options), clobber=self.clobber, size=size)
         sweep_leftovers(self.output)
 
     def check_frames(self, options: Options, evaluations: int) -> None:
         """ImageError for a frame, of those that so many evaluations make, that could not be written."""
-        inputs = [self.content, *self.styles, options.init, options.weights]
+        inputs = self._inputs(options)
         for number, frame in enumerate(self._frames(evaluations)):
             if number == 0 or os.path.lexists(frame):
                 check_output(frame, inputs, clobber=self.clobber)
@@ -50,6 +46,15 @@ class Files:
         """`picture.png` -> `picture.0010.png`, beside it."""
         output = Path(self.output)
         return output.with_name(f"{output.stem}.{evaluation:04}{output.suffix}")
+
+    def _pictures(self, options: Options) -> list[tuple[str, str]]:
+        """Role and path of what is to be opened, the content last."""
+        init = [] if options.init in ("content", "noise") else [("init", options.init)]
+        return [*(("style", style) for style in self.styles), *init, ("content", self.content)]
+
+    def _inputs(self, options: Options) -> list[str]:
+        """What no output may be; weights may be a file, too."""
+        return [*(path for _, path in self._pictures(options)), options.weights]
 
     def _frames(self, evaluations: int) -> Iterator[Path]:
         if self.save_every is not None:

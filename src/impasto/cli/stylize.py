@@ -77,10 +77,12 @@ def _paint(files: Files, options: Options, preview: bool, report: Report, interr
         picture = saver.save(state, files.output)
         ending = ending or interrupts.noted()
     peak = peak_memory(transfer.compute.device)
-    report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
-    if ending is not None:
-        ending.add_note(kept(files.output, state))
-        raise ending
+    try:
+        report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
+    finally:  # the same Ctrl-C may have ended the reader of our pipe
+        if ending is not None:
+            ending.add_note(kept(files.output, state))
+            raise ending
 
 
 def _follow(
