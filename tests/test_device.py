@@ -94,18 +94,9 @@ def test_measurements_of_other_machines_are_kept_too(
     assert len(json.loads((cache / "speed.json").read_text())) == 2
 
 
-NO_OBJECT = "TypeError in _remember: the file holds JSON, but no object"
-NOTHING_MEASURED = "ValueError in choose_compute: an entry without a single way is taken for a measurement"
-NEVER_MENDED = "_remember gives up on a file that it cannot read, so every run measures again"
-
-
-def _broken(value: object, reason: str) -> object:
-    return pytest.param(value, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
 @pytest.mark.parametrize(
     "content",
-    ["", "{", '{"a": 1}', "\x00", *(_broken(content, NO_OBJECT) for content in ("null", "7", "[]", '"x"'))],
+    ["", "{", '{"a": 1}', "\x00", "null", "7", "[]", '"x"'],
 )
 def test_a_damaged_cache_is_measured_again(cache: Path, measured: dict[Compute, float], content: str) -> None:
     cache.mkdir()
@@ -114,7 +105,7 @@ def test_a_damaged_cache_is_measured_again(cache: Path, measured: dict[Compute, 
 
 
 @pytest.mark.parametrize(
-    "content", ['{"a": 1}', *(_broken(content, NEVER_MENDED) for content in ("", "{", "\x00", "[]"))]
+    "content", ['{"a": 1}', "", "{", "\x00", "[]"]
 )
 def test_a_damaged_cache_is_mended(cache: Path, measured: dict[Compute, float], content: str) -> None:
     cache.mkdir()
@@ -128,7 +119,7 @@ def test_a_damaged_cache_is_mended(cache: Path, measured: dict[Compute, float], 
     "entry",
     [
         7, None, "x", [["x", 1]], [[{"device": "cpu"}, 1]], [[{}, None]],
-        _broken([], NOTHING_MEASURED), _broken({}, NOTHING_MEASURED),
+        [], {},
     ],
 )  # fmt: skip
 def test_a_damaged_entry_is_measured_again(cache: Path, measured: dict[Compute, float], entry: object) -> None:

@@ -89,12 +89,7 @@ def test_stays_in_the_box(method: Method, start: float) -> None:
         assert image.max() <= 1
 
 
-UNMASKED = "the preconditioner spreads a step onto pixels that are fixed at a bound: it must be masked as well"
-
-
-@pytest.mark.parametrize(
-    "method", [pytest.param("lbfgs", marks=pytest.mark.xfail(strict=True, reason=UNMASKED)), "adam"]
-)
+@methods
 @pytest.mark.parametrize("start", [0.0, 0.5, 1.0])
 def test_finds_the_least_point_in_the_box(method: Method, start: float) -> None:
     """Where the least point of all lies outside."""

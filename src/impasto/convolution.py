@@ -124,7 +124,8 @@ class Winograd:
         rows, columns = -(-height // self.m), -(-width // self.m)
         channels = self.filters.shape[1]
         grad = self._grown(grad, rows * self.m, columns * self.m)
-        mask = grad if output is None else self._grown(output, rows * self.m, columns * self.m)
+        # What `forward` returned is a part of its buffer; beyond that part, the gradient is 0 whatever the mask says.
+        mask = self.workspace.take(self.name, *grad.shape)
         result = self.workspace.take_other("gradient", rows * self.m + 2, columns * self.m + 2, channels).zero_()
         for first, count in self._chunks(rows, columns):
             tiles, spectra, products, values = self._buffers(count * columns)
@@ -174,11 +175,14 @@ class Winograd:
                 target = self._tiles(image[top:, left:], first, count, columns, (height, width))
                 target.add_(tiles[top : top + height, left : left + width])
 
-    @staticmethod
-    def _grown(image: Tensor, height: int, width: int) -> Tensor:
+    def _grown(self, image: Tensor, height: int, width: int) -> Tensor:
         """The image [H, W, C] with zeros below and to the right, up to a whole number of tiles."""
-        missing = (height - image.shape[0], width - image.shape[1])
-        return F.pad(image, (0, 0, 0, missing[1], 0, missing[0])) if any(missing) else image
+        if image.shape[:2] == (height, width):
+            return image
+        grown = self.workspace.take("grown", height, width, image.shape[2])
+        grown[: image.shape[0], : image.shape[1]] = image
+        grown[image.shape[0] :], grown[:, image.shape[1] :] = 0, 0
+        return grown
 
 
 @cache

@@ -26,10 +26,8 @@ def first_weight(strength: float, style_weight: float) -> float:
 
 def corrected_weight(weight: float, error: float, strength: float, style_weight: float) -> float:
     """The content weight that should bring the relative content error to what the strength asks for."""
-    if strength == 0:
-        return _bounded(MOST, style_weight)
-    ratio = error / target_error(strength)
-    change = min(CHANGE, max(1 / CHANGE, ratio**EXPONENT))
+    ratio = error / max(target_error(strength), 1e-3) if strength else CHANGE
+    change = min(CHANGE, max(1 / CHANGE, min(ratio, CHANGE) ** EXPONENT))
     return _bounded(weight / (style_weight or 1) * change, style_weight)
 
 
