@@ -1,6 +1,7 @@
 """How to compute is chosen by measurement, within what the options leave open, and kept for the next run."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,9 +105,7 @@ def test_a_damaged_cache_is_measured_again(cache: Path, measured: dict[Compute, 
     assert measured_seconds("cpu") == measured
 
 
-@pytest.mark.parametrize(
-    "content", ['{"a": 1}', "", "{", "\x00", "[]"]
-)
+@pytest.mark.parametrize("content", ['{"a": 1}', "", "{", "\x00", "[]"])
 def test_a_damaged_cache_is_mended(cache: Path, measured: dict[Compute, float], content: str) -> None:
     cache.mkdir()
     (cache / "speed.json").write_text(content)
@@ -138,22 +137,25 @@ def test_a_cache_that_cannot_be_written(
     assert measured_seconds("cpu") == measured
 
 
-def test_half_precision_may_be_missing(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    def seconds(way: Compute) -> float:
-        if way.precision == "bfloat16":
-            raise RuntimeError("not implemented for 'BFloat16'")
-        return 1.0
+def _layers(broken: str) -> Callable[[Compute], Callable[[], float]]:
+    """Layers that take a second, but for one precision that the device does not have."""
 
-    monkeypatch.setattr(device, "_seconds", seconds)
+    def layer(way: Compute) -> Callable[[], float]:
+        if way.precision == broken:
+            raise RuntimeError(f"not implemented for {broken}")
+        return lambda: 1.0
+
+    return layer
+
+
+def test_half_precision_may_be_missing(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setattr(device, "_typical_layer", _layers(broken="bfloat16"))
     assert set(measured_seconds("cpu")) == {DIRECT, WINOGRAD}
 
 
 def test_float32_may_not(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    def seconds(way: Compute) -> float:
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(device, "_seconds", seconds)
-    with pytest.raises(RuntimeError, match="broken"):
+    monkeypatch.setattr(device, "_typical_layer", _layers(broken="float32"))
+    with pytest.raises(RuntimeError, match="not implemented for float32"):
         measured_seconds("cpu")
 
 

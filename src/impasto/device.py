@@ -103,7 +103,7 @@ def _measure(device: str, rounds: int = 6) -> dict[Compute, float]:
         except (RuntimeError, TypeError):  # an operation that this device does not have in this precision
             if way.precision == "float32":
                 raise
-            del layers[way]
+            layers.pop(way, None)
     times = [{way: layer() for way, layer in layers.items()} for _ in range(rounds)]
     return {way: min(time[way] for time in times) for way in layers}
 
