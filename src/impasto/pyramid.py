@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-BLEED = 8  # pixels; a multiple of 8, so that a canvas keeps whole tiles in the encoder
+BLEED = 4  # pixels
 
 
 def scales(size: int, least: int) -> list[int]:
