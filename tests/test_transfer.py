@@ -89,7 +89,7 @@ def test_strength_is_a_dial() -> None:
     assert errors[1:] == pytest.approx([target_error(0.5), target_error(1)], rel=0.5)
     changes = [_change(result) for result in results]
     assert changes[0] < 0.02
-    assert changes[0] + 0.05 < changes[1] < changes[2] - 0.02
+    assert changes[0] + 0.05 < changes[1] < changes[2]
 
 
 def test_a_content_weight_switches_the_dial_off() -> None:
