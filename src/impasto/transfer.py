@@ -192,7 +192,9 @@ class Transfer:
         for scale, steps in zip(scales, pyramid.evaluations(options.iterations, len(scales)), strict=True):
             coarsest, step = scale == scales[0], 0
             content, margin = self._canvas(scale)
-            image = self._first(scale) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
+            image = (
+                self._first(content, margin) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
+            )
             objective, tiles = self._objective(content, scale, weight)
             for evaluations in strength.rounds(steps) if dial and coarsest else [steps]:
                 function = self._function(objective, tiles)
@@ -245,15 +247,14 @@ class Transfer:
 
         return function
 
-    def _first(self, scale: int) -> Tensor:
-        """What the coarsest scale starts from, [1, 3, H, W] with its bleed."""
-        content, margin = self._canvas(scale)
+    def _first(self, content: Tensor, margin: int) -> Tensor:
+        """What the coarsest scale starts from, [1, 3, H, W] with its bleed, as the photograph there has it."""
         if self.options.init == "noise":
             generator = torch.Generator().manual_seed(self.options.seed)
             return torch.rand(content.shape, generator=generator).to(content.device)
         if self.start is not None:
-            start = self.start.at(*fit(*self.content.size, scale)).to(content.device)
-            return pyramid.with_bleed(start, margin)
+            height, width = pyramid.without_bleed(content, margin).shape[2:]
+            return pyramid.with_bleed(self.start.at(height, width).to(content.device), margin)
         return content
 
     def _canvas(self, scale: int) -> tuple[Tensor, int]:

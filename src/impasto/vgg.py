@@ -135,9 +135,8 @@ class Encoder:
             _Layer(block, index, self._convolution(tensors, f"conv{block}_{index}", method))
             for block, index in layers[: layers.index(deepest) + 1]
         ]
-        self._outputs: list[
-            Tensor
-        ] = []  # of every layer, [H, W, K]: after the ReLU, unless the layer is tapped before
+        # Of every layer, [H, W, K]: after the ReLU, unless the layer is tapped before it.
+        self._outputs: list[Tensor] = []
 
     def _convolution(self, tensors: Mapping[str, Tensor], name: str, method: ConvolutionMethod) -> Convolution:
         device, dtype = self.workspace.device, self.dtype
