@@ -13,7 +13,8 @@ from impasto.errors import OptionsError
 
 DIRECT = Compute("cpu", "float32", "direct")
 WINOGRAD = Compute("cpu", "float32", "winograd")
-HALF = Compute("cpu", "bfloat16", "direct")
+HALF = Compute("cpu", "bfloat16", "winograd")
+HALF_DIRECT = Compute("cpu", "bfloat16", "direct")
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, cache: Path) -> dict[Compute, float]:
     """What measurements find from now on; change it, and the next one finds something else."""
-    seconds = {DIRECT: 2.0, HALF: 3.0, WINOGRAD: 1.0}
+    seconds = {DIRECT: 2.0, WINOGRAD: 1.0, HALF_DIRECT: 4.0, HALF: 3.0}
     monkeypatch.setattr(device, "_measure", lambda name: dict(seconds))
     return seconds
 
@@ -35,7 +36,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, cache: Path) -> dict[Compute, floa
     ("precision", "half", "expected"),
     [
         ("auto", 0.8, HALF), ("auto", 0.9, WINOGRAD), ("auto", 3.0, WINOGRAD),
-        ("float32", 0.1, WINOGRAD), ("bfloat16", 3.0, HALF),
+        ("float32", 0.1, WINOGRAD), ("bfloat16", 3.0, HALF), ("bfloat16", 5.0, HALF_DIRECT),
     ],
 )  # fmt: skip
 def test_the_fastest_that_the_options_leave_open(
@@ -47,7 +48,7 @@ def test_the_fastest_that_the_options_leave_open(
 
 
 def test_a_device_without_half_precision(measured: dict[Compute, float]) -> None:
-    del measured[HALF]
+    del measured[HALF], measured[HALF_DIRECT]
     assert choose_compute("auto" if choose_device("auto") == "cpu" else "cpu", "auto") == WINOGRAD
     with pytest.raises(OptionsError, match="cpu cannot compute in bfloat16: choose --precision"):
         choose_compute("cpu", "bfloat16")
@@ -149,12 +150,12 @@ def _layers(broken: str) -> Callable[[Compute], Callable[[], float]]:
 
 
 def test_half_precision_may_be_missing(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.setattr(device, "_typical_layer", _layers(broken="bfloat16"))
+    monkeypatch.setattr(device, "_typical_layers", _layers(broken="bfloat16"))
     assert set(measured_seconds("cpu")) == {DIRECT, WINOGRAD}
 
 
 def test_float32_may_not(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.setattr(device, "_typical_layer", _layers(broken="float32"))
+    monkeypatch.setattr(device, "_typical_layers", _layers(broken="float32"))
     with pytest.raises(RuntimeError, match="not implemented for float32"):
         measured_seconds("cpu")
 

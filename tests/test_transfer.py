@@ -199,7 +199,9 @@ def test_a_network_of_nan_diverges(monkeypatch: pytest.MonkeyPatch) -> None:
         paint()
 
 
-@pytest.mark.parametrize("compute", [("float32", "winograd"), ("bfloat16", "direct")], ids="-".join)
+@pytest.mark.parametrize(
+    "compute", [("float32", "winograd"), ("bfloat16", "direct"), ("bfloat16", "winograd")], ids="-".join
+)
 def test_other_ways_to_compute_paint_the_same_picture(
     monkeypatch: pytest.MonkeyPatch, compute: tuple[Any, Any]
 ) -> None:

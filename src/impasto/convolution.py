@@ -1,20 +1,24 @@
 """Frozen 3×3 convolutions: the forward map, and its adjoint, which is the gradient of the input.
 
 The weights never change, so nothing of the input has to be kept for the way back. Two ways to compute the same
-numbers: `Direct` leaves the work to the vendor's library and is right for GPUs and for CPUs with bfloat16 units;
-`Winograd` needs 4 (or 5) times fewer multiplications and is what makes a plain float32 CPU fast.
+numbers: `Direct` leaves the work to the vendor's library and is right for GPUs; `Winograd` needs 4 times fewer
+multiplications and is what makes a CPU fast.
 """
 
 from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+ConvolutionMethod = Literal["direct", "winograd"]
+
+# Where Winograd's polynomials are evaluated. The usual 0, ±1 and ±2 round twice as much: docs/method.md#convolutions
+POINTS = (0, 0.75, -0.75, 1.5, -1.5)
 CHUNK_BYTES = 16 << 20  # of transformed tiles at a time: what the last-level cache holds; 4 MB is slower by some 5 %
 
 
@@ -66,11 +70,11 @@ class Convolution(Protocol):
 
 
 class Direct:
-    """The library's own convolution, channels last."""
+    """The library's own convolution, channels last, in the workspace's precision."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self.weight = weight.contiguous(memory_format=torch.channels_last)  # [K, C, 3, 3]
-        self.bias = bias
+    def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace) -> None:
+        self.weight = weight.to(workspace.dtype, memory_format=torch.channels_last)  # [K, C, 3, 3]
+        self.bias, self.workspace = bias.to(workspace.dtype), workspace
 
     def forward(self, padded: Tensor, relu: bool) -> Tensor:
         output = F.conv2d(padded.permute(2, 0, 1)[None], self.weight, self.bias)
@@ -80,7 +84,8 @@ class Direct:
 
     def adjoint(self, grad: Tensor, output: Tensor | None) -> Tensor:
         if output is not None:
-            grad = torch.ops.aten.threshold_backward(grad, output, 0)
+            passed = self.workspace.take("passed", *grad.shape)
+            grad = torch.ops.aten.threshold_backward.grad_input(grad, output, 0, grad_input=passed)
         return F.conv_transpose2d(grad.permute(2, 0, 1)[None], self.weight)[0].permute(1, 2, 0)
 
 
@@ -90,16 +95,23 @@ class Winograd:
     Tiles of (m+2)² pixels are gathered from the padded input, transformed by one small matrix product, multiplied
     with the transformed filters frequency by frequency, transformed back to m² outputs and scattered. It works on
     a few rows of tiles at a time, so that what it makes in between stays in the cache.
+
+    Weights and biases are given in float32 or better; everything else has the workspace's precision.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace, name: str, m: int = 4) -> None:
-        self.m, self.n = m, m + 2
-        self.bias, self.workspace, self.name = bias, workspace, name
-        inverse, filters, data = (matrix.to(weight) for matrix in _transforms(m))
+    m, n = 4, 6  # outputs and inputs of a tile, a side
+
+    def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace, name: str) -> None:
+        self.workspace, self.name = workspace, name
+        inverse, filters, data = (matrix.to(weight) for matrix in _transforms())
         spectrum = torch.einsum("ai,kcij,bj->abck", filters, weight, filters)
-        self.filters = spectrum.reshape(self.n**2, weight.shape[1], weight.shape[0]).contiguous()
-        self.to_spectra = torch.kron(data, data)  # [n², n²]
-        self.to_outputs = torch.kron(inverse, inverse)  # [m², n²]
+        spectrum = spectrum.reshape(self.n**2, weight.shape[1], weight.shape[0])
+        self.filters = spectrum.to(workspace.dtype, memory_format=torch.contiguous_format)
+        self.to_spectra = torch.kron(data, data).to(workspace.dtype)  # [n², n²]
+        # The bias is one frequency more, which reaches every output with factor 1.
+        outputs = torch.cat([torch.kron(inverse, inverse), weight.new_ones(self.m**2, 1)], 1)
+        self.to_outputs = outputs.to(workspace.dtype)  # [m², n² + 1]
+        self.bias = bias.to(workspace.dtype)
 
     def forward(self, padded: Tensor, relu: bool) -> Tensor:
         height, width = padded.shape[0] - 2, padded.shape[1] - 2
@@ -112,9 +124,9 @@ class Winograd:
             view = self._tiles(image, first, count, columns, (self.n, self.n))
             tiles.view(view.shape).copy_(view)
             torch.mm(self.to_spectra, tiles, out=spectra)
-            torch.bmm(spectra.view(self.n**2, -1, channels), self.filters, out=products)
-            products[self.n + 1] += self.bias  # the value at the point (1, 1) reaches every output with factor 1
-            torch.mm(self.to_outputs, products.view(self.n**2, -1), out=values)
+            torch.bmm(spectra.view(self.n**2, -1, channels), self.filters, out=products[:-1])
+            products[-1] = self.bias
+            torch.mm(self.to_outputs, products.view(self.n**2 + 1, -1), out=values)
             target = self._tiles(output, first, count, columns, (self.m, self.m))
             torch.clamp_min(values.view(target.shape), 0 if relu else -math.inf, out=target)
         return output[:height, :width]
@@ -135,8 +147,8 @@ class Winograd:
             else:
                 passed = self._tiles(mask, first, count, columns, (self.m, self.m))
                 torch.ops.aten.threshold_backward.grad_input(view, passed, 0, grad_input=values.view(view.shape))
-            torch.mm(self.to_outputs.T, values, out=products.view(self.n**2, -1))
-            torch.bmm(products, self.filters.mT, out=spectra.view(self.n**2, -1, channels))
+            torch.mm(self.to_outputs[:, :-1].T, values, out=products[:-1].view(self.n**2, -1))
+            torch.bmm(products[:-1], self.filters.mT, out=spectra.view(self.n**2, -1, channels))
             torch.mm(self.to_spectra.T, spectra, out=tiles)
             self._overlap_add(result, tiles.view(self.n, self.n, count, columns, channels), first)
         return result[: height + 2, : width + 2]
@@ -148,13 +160,13 @@ class Winograd:
         return [(first, min(step, rows - first)) for first in range(0, rows, step)]
 
     def _buffers(self, tiles: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Tiles and spectra [n², T·C], products [n², T, K] and values [m², T·K] of T tiles."""
+        """Tiles and spectra [n², T·C], products [n² + 1, T, K] and values [m², T·K] of T tiles."""
         channels, kernels = self.filters.shape[1:]
         take = self.workspace.take
         return (
             take("tiles", self.n**2, tiles * channels),
             take("spectra", self.n**2, tiles * channels),
-            take("products", self.n**2, tiles, kernels),
+            take("products", self.n**2 + 1, tiles, kernels),
             take("values", self.m**2, tiles * kernels),
         )
 
@@ -186,14 +198,14 @@ class Winograd:
 
 
 @cache
-def _transforms(m: int) -> tuple[Tensor, Tensor, Tensor]:
+def _transforms() -> tuple[Tensor, Tensor, Tensor]:
     """Aᵀ [m, n], G [n, 3] and Bᵀ [n, n] of F(m, 3), in float64, by Toom and Cook's evaluation at n-1 points and ∞.
 
     y = Aᵀ ((G g) ∘ (Bᵀ d)). Aᵀ and G evaluate polynomials; Bᵀ then follows from the requirement that y is the
-    correlation of d with g. The point 1 comes second, which is where `Winograd` adds the bias.
+    correlation of d with g.
     """
-    n = m + 2
-    points = torch.tensor([0.0, 1, -1, 2, -2, 0.5, -0.5][: n - 1], dtype=torch.float64)
+    m, n = Winograd.m, Winograd.n
+    points = torch.tensor(POINTS, dtype=torch.float64)
     inverse = torch.zeros(m, n, dtype=torch.float64)
     inverse[:, :-1] = points ** torch.arange(m, dtype=torch.float64)[:, None]
     inverse[-1, -1] = 1
@@ -204,5 +216,5 @@ def _transforms(m: int) -> tuple[Tensor, Tensor, Tensor]:
     # For every pair (output i, filter tap j): Σ_k inverse[i, k] filters[k, j] data[k] = the unit vector i + j.
     equations = torch.einsum("ik,kj->ijk", inverse, filters).reshape(3 * m, n)
     units = torch.eye(n, dtype=torch.float64)[torch.arange(m)[:, None] + torch.arange(3)].reshape(3 * m, n)
-    data = (torch.linalg.lstsq(equations, units).solution * 4).round() / 4  # every entry is a multiple of 1/4
+    data = (torch.linalg.lstsq(equations, units).solution * 64).round() / 64  # every entry is a multiple of 1/64
     return inverse, filters, data

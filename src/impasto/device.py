@@ -1,6 +1,6 @@
 """The machine: which device computes, in what precision, and how convolutions are computed there.
 
-Nothing is guessed from a name: the candidates are timed on one convolution. What was measured is kept in the cache
+Nothing is guessed from a name: the candidates are timed on two convolutions. What was measured is kept in the cache
 folder, so that a machine computes the same way, and gives the same bytes, tomorrow.
 """
 
@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
 from impasto.cache import cache_folder
-from impasto.convolution import Convolution, Direct, Winograd, Workspace
+from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd, Workspace
 from impasto.errors import OptionsError
+
+Precision = Literal["float32", "bfloat16"]
 
 MARGIN = 1.15  # half precision must be this much faster than float32 to be worth its rounding
 
@@ -31,8 +33,8 @@ class Compute:
     """How to compute an encoder on this machine."""
 
     device: str
-    precision: Literal["float32", "bfloat16"]
-    method: Literal["direct", "winograd"]
+    precision: Precision
+    method: ConvolutionMethod
 
     @property
     def dtype(self) -> torch.dtype:
@@ -43,8 +45,8 @@ def choose_compute(device: str, precision: str) -> Compute:
     """The fastest way that the two options leave open. OptionsError if the device is not there."""
     device = choose_device(device)
     seconds = measured_seconds(device)
-    float32 = min((compute for compute in seconds if compute.precision == "float32"), key=seconds.__getitem__)
-    bfloat16 = next((compute for compute in seconds if compute.precision == "bfloat16"), None)
+    fastest = {compute.precision: compute for compute in sorted(seconds, key=seconds.__getitem__, reverse=True)}
+    float32, bfloat16 = fastest["float32"], fastest.get("bfloat16")
     if precision == "float32" or (precision == "auto" and bfloat16 is None):
         return float32
     if bfloat16 is None:
@@ -64,7 +66,7 @@ def choose_device(name: str) -> str:
 
 
 def measured_seconds(device: str) -> dict[Compute, float]:
-    """Seconds of a convolution, forward and back, for each way to compute it here; from the cache if there."""
+    """Seconds of typical convolutions, forward and back, for each way to compute it here; from the cache if there."""
     path = cache_folder() / "speed.json"
     key = f"{_machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     known = _remembered(path)
@@ -90,15 +92,14 @@ def peak_memory(device: str) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _measure(device: str, rounds: int = 6) -> dict[Compute, float]:
+def _measure(device: str, rounds: int = 4) -> dict[Compute, float]:
     """The fastest of several rounds, taken in turn: what else the machine does meanwhile must not decide."""
-    ways = [Compute(device, "float32", "direct"), Compute(device, "bfloat16", "direct")]
-    if device == "cpu":
-        ways.append(Compute(device, "float32", "winograd"))
+    methods = get_args(ConvolutionMethod) if device == "cpu" else ("direct",)
+    ways = [Compute(device, precision, method) for precision in get_args(Precision) for method in methods]
     layers = {}
     for way in ways:
         try:
-            layers[way] = _typical_layer(way)
+            layers[way] = _typical_layers(way)
             layers[way]()  # warms up
         except (RuntimeError, TypeError):  # an operation that this device does not have in this precision
             if way.precision == "float32":
@@ -108,23 +109,30 @@ def _measure(device: str, rounds: int = 6) -> dict[Compute, float]:
     return {way: min(time[way] for time in times) for way in layers}
 
 
-def _typical_layer(way: Compute) -> Callable[[], float]:
-    """A layer of the encoder, 256 channels at 64×64 positions, forward and back: call it for its seconds."""
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(256, 256, 3, 3, generator=generator).mul_(0.02).to(way.device, way.dtype)
-    image = torch.randn(66, 66, 256, generator=generator).to(way.device, way.dtype)
-    bias = weight.new_zeros(256)
-    convolution: Convolution = Direct(weight, bias)
-    if way.method == "winograd":
-        convolution = Winograd(weight, bias, Workspace(way.device, way.dtype), "probe")
+def _typical_layers(way: Compute) -> Callable[[], float]:
+    """Two layers of the encoder as in a picture of 256 pixels, forward and back: call it for their seconds."""
+    layers = [_layer(way, channels=128, side=128), _layer(way, channels=256, side=64)]
 
     def run() -> float:
         start = time.perf_counter()
-        output = convolution.forward(image, True)
-        convolution.adjoint(output, output).sum().item()  # waits for the device
+        for convolution, image in layers:
+            output = convolution.forward(image, True)
+            convolution.adjoint(output, output).sum().item()  # waits for the device
         return time.perf_counter() - start
 
     return run
+
+
+def _layer(way: Compute, channels: int, side: int) -> tuple[Convolution, torch.Tensor]:
+    """A random layer, and an image for it."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(channels, channels, 3, 3, generator=generator).mul_(0.02).to(way.device)
+    image = torch.randn(side + 2, side + 2, channels, generator=generator).to(way.device, way.dtype)
+    bias = weight.new_zeros(channels)
+    workspace = Workspace(way.device, way.dtype)
+    if way.method == "winograd":
+        return Winograd(weight, bias, workspace, "probe"), image
+    return Direct(weight, bias, workspace), image
 
 
 def _machine(device: str) -> str:

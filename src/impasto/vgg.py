@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from impasto.convolution import Convolution, Direct, Winograd, Workspace
+from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd, Workspace
 
 Borders = Literal["replicate", "zeros"]
 Pooling = Literal["avg", "max"]
-ConvolutionMethod = Literal["direct", "winograd"]
 
 WINOGRAD_CHANNELS = 64  # below this many input or output channels the transforms cost more than they save
 
@@ -139,11 +138,10 @@ class Encoder:
         self._outputs: list[Tensor] = []
 
     def _convolution(self, tensors: Mapping[str, Tensor], name: str, method: ConvolutionMethod) -> Convolution:
-        device, dtype = self.workspace.device, self.dtype
-        weight, bias = (tensors[f"{name}.{part}"].to(device, dtype) for part in ("weight", "bias"))
+        weight, bias = (tensors[f"{name}.{part}"].to(self.workspace.device) for part in ("weight", "bias"))
         if method == "winograd" and min(weight.shape[:2]) >= WINOGRAD_CHANNELS:
             return Winograd(weight, bias, self.workspace, name)
-        return Direct(weight, bias)
+        return Direct(weight, bias, self.workspace)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Picture [1, 3, H, W], sRGB in 0..1 -> {tap: features [1, C, ⌈H/stride⌉, ⌈W/stride⌉]}, channels last."""
