@@ -18,19 +18,21 @@ ROWS = (
     ("transfer",),
     ("objective", "optimize", "pyramid", "strength"),
     ("device", "losses", "output", "tiles", "vgg", "weights"),
-    ("checkpoint", "convolution", "image", "recipe"),
-    ("architecture", "cache", "imagefile", "options", "preprocessing", "presets", "srgb"),
+    ("checkpoint", "convolution", "image", "pooling", "recipe"),
+    ("architecture", "cache", "imagefile", "options", "preprocessing", "presets", "srgb", "workspace"),
     ("errors",),
 )
 
 # What these may know of the rest at all: numbers and tensors are enough for them.
 KNOWS: dict[str, set[str]] = {
-    "convolution": set(),
+    "convolution": {"workspace"},
     "losses": set(),
     "optimize": {"errors"},
+    "pooling": {"workspace"},
     "pyramid": set(),
     "strength": set(),
     "tiles": set(),
+    "workspace": set(),
     "objective": {"losses", "tiles", "vgg"},
 }
 
@@ -41,10 +43,12 @@ USE_TORCH = {
     "losses",
     "objective",
     "optimize",
+    "pooling",
     "pyramid",
     "tiles",
     "transfer",
     "vgg",
+    "workspace",
 }
 
 FILES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from impasto import convolution
-from impasto.convolution import Convolution, Direct, Winograd, Workspace
+from impasto.convolution import Convolution, Direct, Winograd
+from impasto.workspace import Workspace
 
 SIZES = [(1, 1), (1, 9), (2, 3), (8, 6), (13, 11)]  # of the output
 

@@ -16,6 +16,7 @@ from impasto.objective import (
     content_targets,
     from_images,
     style_targets,
+    unrelated_error,
 )
 from impasto.tiles import IMAGE, Tile, plan, value_and_grad
 from impasto.vgg import Encoder
@@ -65,6 +66,22 @@ def test_variation_term_by_hand() -> None:
     term = VariationTerm(1.0, positions=6)
     assert term.loss(term.statistic(image, _whole(2, 3))).item() == pytest.approx((14 + 86) / 6)
     assert (term.name, term.tap) == ("total variation", IMAGE)
+
+
+@pytest.mark.parametrize("tile", [None, 8])
+def test_unrelated_error_is_the_mean_over_all_places(
+    make_encoder: MakeEncoder, make_picture: MakePicture, tile: int | None
+) -> None:
+    """Of every position of a style against every one of the photograph, in pictures of any sizes."""
+    encoder, content = make_encoder(TAPS), make_picture(13, 18)
+    styles = [make_picture(9, 14, seed=1), make_picture(20, 11, seed=2)]
+    expected = 0.0
+    for tap, weight in CONTENT.items():
+        photograph = encoder.forward(content)[tap].flatten(2)[0].T.clone()
+        for style in styles:
+            distances = torch.cdist(encoder.forward(style)[tap].flatten(2)[0].T, photograph).square()
+            expected += weight / 4 / 2 * float(distances.mean() / photograph.square().sum(1).mean())
+    assert unrelated_error(encoder, content, styles, CONTENT, tile) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])

@@ -42,7 +42,7 @@ def test_defaults() -> None:
     assert options.content_weight is None
     assert options.content_layers == {"relu4_2": 1}
     assert options.style_layers == dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1)
-    assert (options.optimizer, options.init, options.pooling) == ("lbfgs", "content", "avg")
+    assert (options.optimizer, options.init, options.pooling) == ("lbfgs", "content", "max")
 
 
 def test_frozen() -> None:
@@ -94,7 +94,7 @@ def test_numbers_are_finite_numbers(name: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("optimizer", ["lbfgs", "adam"]), ("pooling", ["avg", "max"]),
+        ("optimizer", ["lbfgs", "adam"]), ("pooling", ["max", "avg"]),
         ("device", ["auto", "cpu", "cuda", "mps"]), ("precision", ["auto", "float32", "bfloat16"]),
     ],
 )  # fmt: skip

@@ -55,7 +55,7 @@ def test_every_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"optimizer": "adam"}, {"pooling": "max"}, {"tv_weight": 10}, {"detail": 0}, {"content_weight": 3},
+        {"optimizer": "adam"}, {"pooling": "avg"}, {"tv_weight": 10}, {"detail": 0}, {"content_weight": 3},
         {"content_layers": "conv3_2,relu4_2=2"}, {"style_layers": "relu1_1"}, {"style_weight": 0},
         {"content_weight": 0}, {"strength": 1}, {"min_size": 40}, {"iterations": 3},
     ],

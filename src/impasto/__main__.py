@@ -1,6 +1,7 @@
 """The command `impasto`, also as `python -m impasto`."""
 
 import io
+import os
 import sys
 
 from impasto.cli.messages import say
@@ -11,6 +12,7 @@ def main() -> int:
     """Runs the command line. Signals are answered before anything that takes time is imported."""
     interrupts = Interrupts()
     interrupts.install()
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # docs/method.md#threads
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not fit the terminal's encoding
     try:

@@ -15,42 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from impasto.workspace import Workspace
+
 ConvolutionMethod = Literal["direct", "winograd"]
 
 # Where Winograd's polynomials are evaluated. The usual 0, ±1 and ±2 round twice as much: docs/method.md#convolutions
 POINTS = (0, 0.75, -0.75, 1.5, -1.5)
 CHUNK_BYTES = 16 << 20  # of transformed tiles at a time: what the last-level cache holds; 4 MB is slower by some 5 %
-
-
-class Workspace:
-    """Named buffers that are made once and used again by every evaluation.
-
-    Fresh memory is slow: the operating system clears every page of it. A buffer is valid until it is taken again.
-    """
-
-    def __init__(self, device: torch.device | str, dtype: torch.dtype) -> None:
-        self.device, self.dtype = torch.device(device), dtype
-        self._buffers: dict[str, Tensor] = {}
-        self._turn = 0
-
-    def take(self, name: str, *shape: int) -> Tensor:
-        """The buffer of that name, with any contents, as a contiguous tensor of that shape."""
-        size = math.prod(shape)
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.numel() < size:
-            self._buffers.pop(name, None)
-            buffer = torch.empty(size, device=self.device, dtype=self.dtype)
-            self._buffers[name] = buffer
-        return buffer[:size].view(shape)
-
-    def take_other(self, name: str, *shape: int) -> Tensor:
-        """One of two buffers in turn: what was taken last stays valid, to be read while this one is written."""
-        self._turn = 1 - self._turn
-        return self.take(f"{name} {self._turn}", *shape)
-
-    def clear(self) -> None:
-        """Gives the memory back, when the next picture has another size."""
-        self._buffers.clear()
 
 
 class Convolution(Protocol):

@@ -20,8 +20,9 @@ from typing import Any, Literal, get_args
 import torch
 
 from impasto.cache import cache_folder
-from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd, Workspace
+from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
 from impasto.errors import OptionsError
+from impasto.workspace import Workspace
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -193,6 +193,28 @@ def from_images(
     return Objective(terms)
 
 
+def unrelated_error(
+    encoder: Encoder, content: Tensor, styles: Sequence[Tensor], layers: Mapping[str, float], tile: int | None
+) -> float:
+    """The content error to expect of a picture with the styles' features at places of their own.
+
+    Σ_C (mean F² + mean P² - 2 mean F · mean P) / Σ_C mean P², the mean over the layers by their weights and over the
+    styles: what `ContentTerm.loss` is on average when F and P, over positions, are independent.
+    """
+
+    def moments(image: Tensor) -> list[tuple[Tensor, Tensor]]:
+        targets = content_targets(encoder, image, list(layers), tile)
+        features = [targets[tap].to(torch.promote_types(targets[tap].dtype, torch.float32)) for tap in layers]
+        return [(feature.mean((2, 3)), feature.square().mean((2, 3))) for feature in features]
+
+    photograph = moments(content)
+    errors = []
+    for style in styles:
+        for weight, (mean, square), (other, energy) in zip(layers.values(), moments(style), photograph, strict=True):
+            errors.append(weight * float((square + energy - 2 * mean * other).sum() / energy.sum()))
+    return sum(errors) / (len(styles) * sum(layers.values()))
+
+
 def style_targets(encoder: Encoder, style: Tensor, taps: Sequence[str], tile: int | None) -> dict[str, Tensor]:
     """{tap: Gram matrix [C, C] by the number of positions} of a picture, tile by tile."""
     sums: dict[str, Tensor] = {}

@@ -102,7 +102,7 @@ class Options(BaseModel):
         description="What to start from: content, noise, or a picture file.",
         json_schema_extra={"metavar": "content|noise|FILE"},
     )
-    pooling: Literal["avg", "max"] = Field(default="avg", description="Pooling between the network's blocks.")
+    pooling: Literal["max", "avg"] = Field(default="max", description="Pooling between the network's blocks.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of everything random.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to compute.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

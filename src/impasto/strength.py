@@ -1,22 +1,23 @@
 """The strength dial: which content weight gives every pair of pictures the same share of style.
 
-At one weight the content error of a finished picture varies threefold between pairs. The dial therefore names the
-content error to reach, and the weight is corrected towards it while the coarsest scale is painted, where an
-evaluation is cheapest. The scales above keep it: docs/method.md#strength.
+At one content weight some pairs keep nearly all of the photograph and others lose the face in it. The dial therefore
+names how far to go from the photograph (content error 0) towards a picture that has the style's features and nothing
+to do with the photograph, whose content error can be told beforehand. The weight is corrected towards that while the
+coarsest scale is painted, where an evaluation is cheapest; the scales above keep it: docs/method.md#strength.
 """
 
 from __future__ import annotations
 
-FULL = 1.73  # relative content error at strength 1
+FULL = 0.7  # of the way, at strength 1: beyond it little is left of the photograph
 START = 0.1  # the weight to begin with: right for an average pair at strength 0.5
 LEAST, MOST = 0.002, 100.0
 EXPONENT = 2.5  # a finished picture's content error falls about as the 0.3rd to 0.4th power of the weight
 CHANGE = 4.0  # at most, in one correction: an early picture tells little
 
 
-def target_error(strength: float) -> float:
-    """Relative content error Σ (F-P)² / Σ P² that a strength in 0..1 asks for."""
-    return FULL * strength
+def target_error(strength: float, unrelated: float) -> float:
+    """Relative content error Σ (F-P)² / Σ P² that a strength in 0..1 asks for, of a pair's `unrelated` error."""
+    return FULL * strength * unrelated
 
 
 def first_weight(strength: float, style_weight: float) -> float:
@@ -24,9 +25,9 @@ def first_weight(strength: float, style_weight: float) -> float:
     return _bounded(START * (0.5 / max(strength, 1e-3)) ** EXPONENT, style_weight)
 
 
-def corrected_weight(weight: float, error: float, strength: float, style_weight: float) -> float:
-    """The content weight that should bring the relative content error to what the strength asks for."""
-    ratio = error / max(target_error(strength), 1e-3) if strength else CHANGE
+def corrected_weight(weight: float, error: float, target: float, style_weight: float) -> float:
+    """The content weight that should bring the relative content error to its target."""
+    ratio = error / target if target * CHANGE > error else CHANGE
     change = min(CHANGE, max(1 / CHANGE, min(ratio, CHANGE) ** EXPONENT))
     return _bounded(weight / (style_weight or 1) * change, style_weight)
 

@@ -16,7 +16,7 @@ from impasto import __version__, optimize, pyramid, strength
 from impasto.device import Compute, choose_compute
 from impasto.errors import OptionsError, OutOfMemoryError
 from impasto.image import Picture, Source, fit, open_picture, to_pil
-from impasto.objective import Objective, from_images
+from impasto.objective import Objective, from_images, unrelated_error
 from impasto.options import Options, make_options
 from impasto.output import save_image
 from impasto.tiles import Tile, plan, value_and_grad
@@ -188,13 +188,15 @@ class Transfer:
     def _paint(self) -> Iterator[Iterate]:
         options, dial = self.options, self.options.content_weight is None
         scales = tuple(pyramid.scales(options.size, options.min_size))
-        weight, done, image, coarse = self._first_weight(), 0, torch.empty(0), torch.empty(0)
+        weight, target, done, image, coarse = self._first_weight(), 0.0, 0, torch.empty(0), torch.empty(0)
         for scale, steps in zip(scales, pyramid.evaluations(options.iterations, len(scales)), strict=True):
             coarsest, step = scale == scales[0], 0
             content, margin = self._canvas(scale)
             image = (
                 self._first(content, margin) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
             )
+            if dial and coarsest:
+                target = strength.target_error(options.strength, self._unrelated_error(content, scale))
             objective, tiles = self._objective(content, scale, weight)
             for evaluations in strength.rounds(steps) if dial and coarsest else [steps]:
                 function = self._function(objective, tiles)
@@ -207,7 +209,7 @@ class Transfer:
                 image = point.image
                 if dial and coarsest:
                     error = objective.content_error(point.value.terms)
-                    weight = strength.corrected_weight(weight, error, options.strength, options.style_weight)
+                    weight = strength.corrected_weight(weight, error, target, options.style_weight)
                     objective = objective.with_content_weight(weight)
             coarse = content
 
@@ -218,14 +220,13 @@ class Transfer:
         return strength.first_weight(options.strength, options.style_weight)
 
     def _objective(self, content: Tensor, scale: int, content_weight: float) -> tuple[Objective, list[Tile]]:
-        """The objective of a scale, and how its picture is divided. A style is never enlarged."""
+        """The objective of a scale, and how its picture is divided."""
         options, encoder = self.options, self.encoder
         encoder.workspace.clear()
-        styles = [self._tensor(style, min(scale, max(style.size))) for style in self.styles]
         objective = from_images(
             encoder,
             content,
-            styles,
+            self._paintings(scale),
             content_layers=options.content_layers,
             style_layers=options.style_layers,
             content_weight=content_weight,
@@ -234,6 +235,9 @@ class Transfer:
             tile=WHOLE,
         )
         return objective, plan(content.shape[2], content.shape[3], WHOLE, encoder.halo, encoder.stride)
+
+    def _unrelated_error(self, content: Tensor, scale: int) -> float:
+        return unrelated_error(self.encoder, content, self._paintings(scale), self.options.content_layers, tile=WHOLE)
 
     def function(self, scale: int, content_weight: float) -> tuple[optimize.Function, Tensor]:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
@@ -262,6 +266,10 @@ class Transfer:
         content = self._tensor(self.content, scale)
         margin = pyramid.bleed(content.shape[2], content.shape[3])
         return pyramid.with_bleed(content, margin), margin
+
+    def _paintings(self, scale: int) -> list[Tensor]:
+        """The styles at a scale, never enlarged."""
+        return [self._tensor(style, min(scale, max(style.size))) for style in self.styles]
 
     def _tensor(self, picture: Picture, longest: int) -> Tensor:
         return picture.at(*fit(*picture.size, longest)).to(self.compute.device)

@@ -12,12 +12,12 @@ from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd, Workspace
+from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
+from impasto.pooling import POOLINGS, Pooling, PoolingName
+from impasto.workspace import Workspace
 
 Borders = Literal["replicate", "zeros"]
-Pooling = Literal["avg", "max"]
 
 WINOGRAD_CHANNELS = 64  # below this many input or output channels the transforms cost more than they save
 
@@ -97,7 +97,7 @@ class Encoder:
         convolutions: how many convolutions each block has, (2, 2, 4, 4, 4) for VGG-19.
         preprocessing: from sRGB to what the first convolution expects.
         taps: names of the features to return. ValueError for one that the network does not have.
-        pooling: Gatys et al. 2016 replace the network's max pooling by average pooling.
+        pooling: "max" is what the network was trained with; Gatys et al. 2016 replace it by "avg".
         borders: how convolutions see beyond the picture. "zeros" is what the network was trained with, and paints
             an edge along the border; "replicate" continues the features, so that there is none.
         method: how convolutions are computed; the result is the same.
@@ -110,15 +110,16 @@ class Encoder:
         preprocessing: Preprocessing,
         taps: Iterable[str],
         *,
-        pooling: Pooling = "avg",
+        pooling: PoolingName = "max",
         borders: Borders = "replicate",
         method: ConvolutionMethod = "direct",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.taps = tuple(dict.fromkeys(taps))
-        self.preprocessing, self.pooling, self.borders = preprocessing, pooling, borders
+        self.preprocessing, self.borders = preprocessing, borders
         self.workspace = Workspace(device, dtype)
+        self.pooling: Pooling = POOLINGS[pooling](self.workspace)
         self.dtype = dtype
         places = [Tap.parse(name) for name in self.taps]
         layers = [(b, i) for b, count in enumerate(convolutions, 1) for i in range(1, count + 1)]
@@ -150,7 +151,7 @@ class Encoder:
         self._outputs = []
         for layer in self.layers:
             if layer.pooled:
-                x = self._pool(x)
+                x = self.pooling.forward(x)
             rectify = layer.before not in self.taps
             x = layer.convolution.forward(self._pad(x), relu=rectify)
             self._outputs.append(x)
@@ -177,7 +178,7 @@ class Encoder:
                 add_gradient(layer.before, _picture(grad))
             grad = self._unpad(layer.convolution.adjoint(grad, mask))
             if layer.pooled:
-                grad = self._unpool(grad, self._outputs[self.layers.index(layer) - 1])
+                grad = self.pooling.adjoint(grad, self._outputs[self.layers.index(layer) - 1])
         return self.preprocessing.adjoint(_picture(grad).to(torch.promote_types(self.dtype, torch.float32)))
 
     def _pad(self, x: Tensor) -> Tensor:
@@ -200,49 +201,6 @@ class Encoder:
             grad[1] += grad[0]
             grad[-2] += grad[-1]
         return grad[1:-1, 1:-1]
-
-    def _pool(self, x: Tensor) -> Tensor:
-        """[H, W, C] -> [⌈H/2⌉, ⌈W/2⌉, C]: an odd last row or column counts too, or it would have no deep features.
-
-        With zeros beyond the borders, as the network was trained, it is ⌊H/2⌋ and ⌊W/2⌋.
-        """
-        x = self._pooled_part(x)
-        if self.pooling == "max":
-            return F.max_pool2d(_picture(x), 2, ceil_mode=True)[0].permute(1, 2, 0)
-        out = self.workspace.take("pooled", -(-x.shape[0] // 2), -(-x.shape[1] // 2), x.shape[2])
-        out.copy_(x[::2, ::2])
-        for quarter in (x[::2, 1::2], x[1::2, ::2], x[1::2, 1::2]):
-            out[: quarter.shape[0], : quarter.shape[1]] += quarter
-        return _averaged(out, x)
-
-    def _unpool(self, grad: Tensor, x: Tensor) -> Tensor:
-        """The adjoint of `_pool` at x [H, W, C]: [⌈H/2⌉, ⌈W/2⌉, C] -> [H, W, C]."""
-        out = self.workspace.take_other("gradient", *x.shape)
-        x, part = self._pooled_part(x), self._pooled_part(out)
-        out[part.shape[0] :], out[:, part.shape[1] :] = 0, 0
-        if self.pooling == "max":
-            _, indices = F.max_pool2d(_picture(x), 2, ceil_mode=True, return_indices=True)
-            settings = ([2, 2], [2, 2], [0, 0], [1, 1], True)
-            back = torch.ops.aten.max_pool2d_with_indices_backward(_picture(grad), _picture(x), *settings, indices)
-            part.copy_(back[0].permute(1, 2, 0))
-            return out
-        shares = _averaged(grad, x)
-        for quarter in (part[::2, ::2], part[::2, 1::2], part[1::2, ::2], part[1::2, 1::2]):
-            quarter.copy_(shares[: quarter.shape[0], : quarter.shape[1]])
-        return out
-
-    def _pooled_part(self, x: Tensor) -> Tensor:
-        even = 1 if self.borders == "replicate" else 2
-        return x[: x.shape[0] // even * even, : x.shape[1] // even * even]
-
-
-def _averaged(sums: Tensor, x: Tensor) -> Tensor:
-    """Sums over windows of 2×2, in place, by the number of pixels of x in each: fewer at an odd end."""
-    sums *= 0.25
-    for axis in (0, 1):
-        if x.shape[axis] % 2:
-            sums.narrow(axis, -1, 1).mul_(2)
-    return sums
 
 
 def _picture(image: Tensor) -> Tensor:
