@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from quality import measure
 
-from impasto import stylize
+from impasto import Options, stylize
 
 PAIRS = [  # landscapes, portraits, still lifes, animals; oil, crayon, abstract
     ("tubingen.jpg", "starry_night.jpg"),
@@ -28,18 +28,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, required=True, help="the folder of paintings and photographs")
     parser.add_argument("--strengths", default="0.5", help="a list, such as 0,0.25,0.5,0.75,1")
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--size", type=int, default=Options().size)
     parser.add_argument("--preset")
     parser.add_argument("--pairs", type=int, default=len(PAIRS), help="only so many of them")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/pairs.png"))
     arguments = parser.parse_args()
     strengths = [float(part) for part in arguments.strengths.split(",")]
+    pairs = [[_find(arguments.images, name) for name in pair] for pair in PAIRS[: arguments.pairs]]
     folder = arguments.output.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[list[Path]] = []
     print("| photograph | painting | strength | seconds | style | content | border |\n|---|---|---|---|---|---|---|")
-    for photograph, painting in PAIRS[: arguments.pairs]:
-        content, style = (_find(arguments.images, name) for name in (photograph, painting))
+    for content, style in pairs:
         rows.append([])
         for strength in strengths:
             path = folder / f"{content.stem}-{style.stem}-{strength:g}.png"
@@ -57,8 +57,10 @@ def _find(images: Path, name: str) -> Path:
     """From the folder, or from scikit-image's own data."""
     package = importlib.util.find_spec("skimage")
     places = package.submodule_search_locations if package else None
-    folders = [images, *(Path(place) / "data" for place in places or [])]
-    return next(folder / name for folder in folders if (folder / name).is_file())
+    for folder in [images, *(Path(place) / "data" for place in places or [])]:
+        if (folder / name).is_file():
+            return folder / name
+    raise SystemExit(f"{name} is neither in {images} nor in scikit-image's data")
 
 
 def _sheet(rows: list[list[Path]], side: int = 512) -> Image.Image:

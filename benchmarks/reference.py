@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
-from impasto.weights import CONVOLUTIONS, load_weights
+from impasto.architecture import CONVOLUTIONS
+from impasto.weights import load_weights
 
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_TAP = "relu4_2"
@@ -45,8 +46,9 @@ def gram(features: Tensor) -> Tensor:
 
 
 def read(path: Path, longest: int | None = None) -> Tensor:
-    """A picture file as [1, 3, H, W] in 0..1, its longest side as asked."""
-    image = Image.open(path).convert("RGB")
+    """A picture file as [1, 3, H, W] in 0..1, upright and on white, its longest side as asked."""
+    layers = ImageOps.exif_transpose(Image.open(path)).convert("RGBA")
+    image = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
     if longest is not None:
         scale = longest / max(image.size)
         size = [max(1, round(side * scale)) for side in image.size]

@@ -18,14 +18,15 @@ import torch
 from reference import CONTENT_TAP, STYLE_TAPS, PlainVGG, gram, read
 from torch import Tensor
 
-from impasto.transfer import prepare
+from impasto import Options, prepare
+from impasto.device import machine
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--content", type=Path, required=True)
     parser.add_argument("--style", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--size", type=int, default=Options().size)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("-o", "--output", type=Path, default=Path("out/speed.png"))
     arguments = parser.parse_args()
@@ -42,8 +43,8 @@ def _command(content: Path, style: Path, size: int, output: Path) -> dict[str, o
     start = time.perf_counter()
     subprocess.run([*command, "--size", str(size), "-o", str(output), "--quiet"], check=True)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return {"seconds": round(seconds, 1), "peak_memory_mb": peak // 1024, "picture": str(output)}
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
+    return {"seconds": round(seconds, 1), "peak_memory_mb": peak, "picture": str(output)}
 
 
 def _evaluation(content: Path, style: Path, size: int, repeats: int) -> dict[str, object]:
@@ -93,8 +94,7 @@ def _machine() -> dict[str, object]:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "commit": commit.stdout.strip(),
-        "processor": platform.processor() or platform.machine(),
-        "capability": torch.backends.cpu.get_cpu_capability(),
+        "processor": machine("cpu"),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "torch": torch.__version__,

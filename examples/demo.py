@@ -6,6 +6,7 @@ The photograph comes from the scikit-image package, the painting from paintings.
 """
 
 import argparse
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,14 +20,18 @@ OUTPUT = Path(__file__).parents[1] / "out" / "demo.png"
 
 def main() -> None:
     """Read the command line, paint, and end with the picture's path."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `impasto` does itself: docs/method.md#threads
     parser = argparse.ArgumentParser(
         description="Paint a photograph in the style of a painting.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--photo", choices=PHOTOS, default="chelsea", help="a photograph of scikit-image")
     parser.add_argument("--painting", choices=PAINTINGS, default="whirl", help="a painting of paintings.py")
-    parser.add_argument("--size", type=int, default=512, help="longest side in pixels")
-    parser.add_argument("--strength", type=float, default=0.5, help="from 0, the photograph, to 1, all style")
+    options = impasto.Options()
+    parser.add_argument("--size", type=int, default=options.size, help="longest side in pixels")
+    parser.add_argument(
+        "--strength", type=float, default=options.strength, help="from 0, the photograph, to 1, all style"
+    )
     wanted = parser.parse_args()
     try:
         result = stylize(photograph(wanted.photo), wanted.painting, wanted.size, wanted.strength)

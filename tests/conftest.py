@@ -10,8 +10,9 @@ from torch import Tensor
 
 from impasto import transfer
 from impasto.device import Compute
+from impasto.preprocessing import Preprocessing
 from impasto.vgg import Encoder
-from impasto.weights import Preprocessing, Weights, load_weights
+from impasto.weights import Weights, load_weights
 
 TINY = (1, 2, 2)
 VGG19 = (2, 2, 4, 4, 4)

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import torch
 
-from impasto.weights import layer_shapes
+from impasto.architecture import layer_shapes
 
 Tensors = dict[str, torch.Tensor]
 

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from impasto import checkpoint
 from impasto.errors import WeightsError
-from impasto.weights import CAFFE, TORCH, load_weights
+from impasto.preprocessing import CAFFE, TORCH
+from impasto.weights import load_weights
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from clicalls import TINY, Caller, size_of, start
 from PIL import Image
 from tinyruns import CONTENT, STYLE
 
-from impasto import read_recipe, save_image
+from impasto import Iterate, iterate, read_recipe, save_image
 from impasto.cli import saver
 from impasto.cli.signals import Interrupts, Stopped
+from impasto.cli.stylize import _follow
+from impasto.errors import DivergedError
 
 LONG = ("--size", "64", "--iterations", "5000")
 PROMISED = 2.0  # seconds from a signal to the end
@@ -174,7 +177,26 @@ def test_a_signal_that_has_also_ended_the_reader(
         Caller(folder, capsys).stylize("-o", "out.png", "--json", interrupts=interrupts)
 
 
-def test_ctrl_c_keeps_the_best_picture_so_far(folder: Path) -> None:
+@pytest.mark.usefixtures("quick_runs")
+def test_of_one_scale_and_weight_the_best_state_is_kept(interrupts: Interrupts) -> None:
+    first = next(iterate(CONTENT, STYLE, size=40, min_size=20, iterations=4))
+
+    def states(*losses: tuple[int, float, float]) -> Iterator[Iterate]:
+        for scale, weight, loss in losses:
+            yield replace(first, scale=scale, content_weight=weight, losses={"total": loss})
+        raise DivergedError("at last")
+
+    def kept(*losses: tuple[int, float, float]) -> tuple[int, float, float]:
+        state, ending = _follow(states(*losses), [], interrupts)  # type: ignore[arg-type]
+        assert isinstance(ending, DivergedError)
+        return state.scale, state.content_weight, state.losses["total"]
+
+    assert kept((20, 1, 3), (20, 1, 1), (20, 1, 2)) == (20, 1, 1)
+    assert kept((20, 1, 1), (20, 2, 4), (20, 2, 5)) == (20, 2, 4)
+    assert kept((20, 1, 1), (40, 1, 4)) == (40, 1, 4)
+
+
+def test_ctrl_c_keeps_the_picture(folder: Path) -> None:
     process = start("stylize", "content.png", "style.png", "-o", "out.jpg", *LONG, "--save-every", "3")
     wait_for(folder / "out.0003.jpg")
     process.send_signal(signal.SIGINT)

@@ -91,7 +91,7 @@ def test_measurements_of_other_machines_are_kept_too(
     monkeypatch: pytest.MonkeyPatch, cache: Path, measured: dict[Compute, float]
 ) -> None:
     for name in ("one", "other"):
-        monkeypatch.setattr(device, "_machine", lambda _, name=name: name)
+        monkeypatch.setattr(device, "machine", lambda _, name=name: name)
         measured_seconds("cpu")
     assert len(json.loads((cache / "speed.json").read_text())) == 2
 
@@ -170,3 +170,12 @@ def test_peak_memory_counts_bytes_and_never_falls() -> None:
     assert 50 << 20 < before < 1 << 42  # torch alone has more than 50 MB
     block = torch.ones(16 << 20)
     assert peak_memory("cpu") >= max(before, block.numel() * block.element_size())
+
+
+def test_an_incomplete_entry_is_measured_again(cache: Path, measured: dict[Compute, float]) -> None:
+    """Well-formed, but without the way that everything falls back to."""
+    measured_seconds("cpu")
+    path = cache / "speed.json"
+    entry = [[{"device": "cpu", "precision": "bfloat16", "method": "direct"}, 1.0]]
+    path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), entry)))
+    assert measured_seconds("cpu") == measured

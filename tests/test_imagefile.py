@@ -20,7 +20,8 @@ from PIL import Image
 
 from impasto.errors import ImageError
 from impasto.image import open_picture
-from impasto.imagefile import MAX_PIXELS, naming
+from impasto.imagefile import naming
+from impasto.limits import MAX_PIXELS
 
 # Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
 ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {

@@ -12,14 +12,13 @@ from networkfiles import Tensors, as_torchvision, same, write_keras, write_torch
 from safetensors.torch import save_file
 
 from impasto import checkpoint
+from impasto.architecture import layer_shapes
 from impasto.errors import WeightsError
+from impasto.preprocessing import CAFFE, TORCH
 from impasto.weights import (
     BUILTIN,
-    CAFFE,
-    TORCH,
     available_weights,
     import_weights,
-    layer_shapes,
     load_weights,
     verify_weights,
 )

@@ -12,7 +12,8 @@ def main() -> int:
     """Runs the command line. Signals are answered before anything that takes time is imported."""
     interrupts = Interrupts()
     interrupts.install()
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # docs/method.md#threads
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # docs/method.md#threads
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not fit the terminal's encoding
     try:

@@ -34,7 +34,7 @@ class Convolution(Protocol):
     def adjoint(self, grad: Tensor, output: Tensor | None) -> Tensor:
         """Gradient of the output [H, W, K] -> gradient of the padded input [H+2, W+2, C].
 
-        With `output`, what `forward` returned with its ReLU, only positions where it is positive let through.
+        With `output`, what the last `forward` returned with its ReLU, only its positive positions let through.
         The result is valid until the next adjoint but one, of whichever convolution shares the workspace.
         """
         ...
@@ -109,6 +109,7 @@ class Winograd:
         grad = self._grown(grad, rows * self.m, columns * self.m)
         # What `forward` returned is a part of its buffer; beyond that part, the gradient is 0 whatever the mask says.
         mask = self.workspace.take(self.name, *grad.shape)
+        assert output is None or output.data_ptr() == mask.data_ptr(), "not what forward has just returned"
         result = self.workspace.take_other("gradient", rows * self.m + 2, columns * self.m + 2, channels).zero_()
         for first, count in self._chunks(rows, columns):
             tiles, spectra, products, values = self._buffers(count * columns)

@@ -69,20 +69,22 @@ def choose_device(name: str) -> str:
 def measured_seconds(device: str) -> dict[Compute, float]:
     """Seconds of typical convolutions, forward and back, for each way to compute it here; from the cache if there."""
     path = cache_folder() / "speed.json"
-    key = f"{_machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    ways = _ways(device)
+    names = " ".join(f"{way.precision}-{way.method}" for way in ways)
+    key = f"{machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, {names}"
     known = _remembered(path)
     try:
         seconds = {Compute(**way): float(value) for way, value in known[key]}
     except (KeyError, TypeError, ValueError):
         seconds = {}
-    if not seconds:
+    if not {way for way in ways if way.precision == "float32"} <= set(seconds) <= set(ways):
         seconds = _measure(device)
         _remember(path, known | {key: [[asdict(way), value] for way, value in seconds.items()]})
     return seconds
 
 
 def peak_memory(device: str) -> int:
-    """Most bytes that this process has had in memory: on the CPU, or on the accelerator if it computes there."""
+    """Most bytes that this process has had in memory: of CUDA where it computes there, else of the machine's own."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     if sys.platform == "win32":
@@ -95,19 +97,23 @@ def peak_memory(device: str) -> int:
 
 def _measure(device: str, rounds: int = 4) -> dict[Compute, float]:
     """The fastest of several rounds, taken in turn: what else the machine does meanwhile must not decide."""
-    methods = get_args(ConvolutionMethod) if device == "cpu" else ("direct",)
-    ways = [Compute(device, precision, method) for precision in get_args(Precision) for method in methods]
     layers = {}
-    for way in ways:
+    for way in _ways(device):
         try:
             layers[way] = _typical_layers(way)
             layers[way]()  # warms up
-        except (RuntimeError, TypeError):  # an operation that this device does not have in this precision
-            if way.precision == "float32":
+        except (RuntimeError, TypeError) as error:  # an operation that this device does not have in this precision
+            if way.precision == "float32" or isinstance(error, torch.OutOfMemoryError):
                 raise
             layers.pop(way, None)
     times = [{way: layer() for way, layer in layers.items()} for _ in range(rounds)]
     return {way: min(time[way] for time in times) for way in layers}
+
+
+def _ways(device: str) -> list[Compute]:
+    """What is tried there."""
+    methods = get_args(ConvolutionMethod) if device == "cpu" else ("direct",)
+    return [Compute(device, precision, method) for precision in get_args(Precision) for method in methods]
 
 
 def _typical_layers(way: Compute) -> Callable[[], float]:
@@ -136,7 +142,7 @@ def _layer(way: Compute, channels: int, side: int) -> tuple[Convolution, torch.T
     return Direct(weight, bias, workspace), image
 
 
-def _machine(device: str) -> str:
+def machine(device: str) -> str:
     """What tells this machine from others that may share its cache folder."""
     if device == "cuda":
         return torch.cuda.get_device_name()

@@ -13,7 +13,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from impasto.errors import ImageError
-from impasto.imagefile import MAX_PIXELS, check_size, describe, naming, parse, read
+from impasto.imagefile import check_size, describe, naming, parse, read
+from impasto.limits import MAX_PIXELS
 from impasto.srgb import opaque_srgb
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from impasto.errors import ImageError
-
-MAX_PIXELS = 178_956_970  # 2^29 / 3: where Pillow, too, begins to speak of a bomb
+from impasto.limits import MAX_PIXELS
 
 # Recognised by content, never by name. Pillow's `Image.open` is not used: it warns and refuses by a global
 # limit, and stumbles over a damaged list of a phone's further pictures (MPO) where we want the first alone.

@@ -1,7 +1,8 @@
 """Minimising a function of a picture: L-BFGS and Adam, one evaluation at a time.
 
 They know neither the network nor the losses: only a function from a picture to its value and gradient. Both keep
-the picture inside 0..1, and both survive an evaluation that blows up: back to the best point, more carefully.
+the picture inside 0..1, and both survive an evaluation that is not a number: back to the best point, more
+carefully. L-BFGS also takes back a loss that has exploded; Adam's passes, as its steps are bounded.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from impasto.errors import DivergedError
 
 HISTORY = 10  # pairs that L-BFGS remembers; 20 is no better: docs/method.md#optimisation
 KNEE = 8  # periods across the picture: coarser structure is not favoured further
-CHROMA = 0.3  # how readily a step changes colour, against brightness
+CHROMA = 0.6  # how readily a step changes colour, against brightness
 FIRST_STEP = 0.02  # root mean square change of the pixels by the first step, in 0..1
 LEARNING_RATE = 0.02  # of Adam, in 0..1
 EXPLODED = 1.5  # an evaluation this many times above the best is taken back

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from impasto.errors import OptionsError
+from impasto.limits import MAX_PIXELS
 
 TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
 
@@ -79,7 +80,7 @@ class Options(BaseModel):
         default=None, description="Weight of the content loss; found from the strength if not given."
     )
     style_weight: Weight = Field(default=1.0, description="Weight of the style loss.")
-    tv_weight: Weight = Field(default=0.0, description="Weight of the total variation: higher is smoother.")
+    tv_weight: Weight = Field(default=0.3, description="Weight of the total variation: higher is smoother.")
     content_layers: Layers = Field(default={"relu4_2": 1.0}, description="Layers of the content loss.")
     style_layers: Layers = Field(
         default=dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0),
@@ -113,7 +114,7 @@ class Options(BaseModel):
         description="The network: a name from `impasto weights`, or a file.",
         json_schema_extra={"metavar": "NAME|FILE"},
     )
-    max_pixels: int = Field(default=178_000_000, ge=1, description="Refuse pictures with more pixels than this.")
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1, description="Refuse pictures with more pixels than this.")
 
     @model_validator(mode="after")
     def _together(self) -> Options:

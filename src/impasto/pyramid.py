@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-BLEED = 4  # pixels
+BLEED = 4  # pixels that are painted beyond each border, and cut off
 
 
 def scales(size: int, least: int) -> list[int]:
@@ -28,28 +28,25 @@ def evaluations(iterations: Sequence[int], count: int) -> list[int]:
     return [iterations[min(index, len(iterations) - 1)] for index in range(count)]
 
 
-def bleed(height: int, width: int) -> int:
-    """How many pixels are painted beyond each border, and cut off.
+def with_bleed(image: Tensor) -> tuple[Tensor, int]:
+    """[1, 3, H, W] -> the canvas [1, 3, H + 2·margin, W + 2·margin], mirrored at the borders, and its margin.
 
     The network sees the pixels at a border from one side only, so they come out less painted than the others.
     """
-    return min(BLEED, height - 1, width - 1)
-
-
-def with_bleed(image: Tensor, margin: int) -> Tensor:
-    """[1, 3, H, W] -> [1, 3, H + 2·margin, W + 2·margin], mirrored at the borders."""
-    return F.pad(image, (margin,) * 4, mode="reflect")
+    margin = min(BLEED, image.shape[2] - 1, image.shape[3] - 1)
+    return F.pad(image, (margin,) * 4, mode="reflect"), margin
 
 
 def without_bleed(image: Tensor, margin: int) -> Tensor:
-    """View [1, 3, H, W] of a picture with bleed."""
+    """View [1, 3, H, W] of the picture on a canvas."""
     return image[..., margin : image.shape[2] - margin, margin : image.shape[3] - margin]
 
 
 def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float) -> Tensor:
     """Takes a picture to the next scale, and adds what the finer content shows and the coarser did not.
 
-    Without that band the photograph's fine edges would have to be found again by optimisation.
+    Without that band the photograph's fine edges would have to be found again by optimisation. Pictures have no
+    bleed here: with the same margin at both scales they would be out of register.
 
     Args:
         image: [1, 3, h, w], the result at the coarser scale.

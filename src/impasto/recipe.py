@@ -8,7 +8,8 @@ from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from impasto.errors import ImageError
-from impasto.imagefile import MAX_PIXELS, describe, naming, parse, read
+from impasto.imagefile import describe, naming, parse, read
+from impasto.limits import MAX_PIXELS
 
 MAX_RECIPE = 60_000  # characters of JSON: JPEG holds 64 KiB of EXIF, and one limit for all is easier told
 

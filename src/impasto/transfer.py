@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -13,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto import __version__, optimize, pyramid, strength
+from impasto.architecture import CONVOLUTIONS
 from impasto.device import Compute, choose_compute
 from impasto.errors import OptionsError, OutOfMemoryError
 from impasto.image import Picture, Source, fit, open_picture, to_pil
@@ -21,7 +24,7 @@ from impasto.options import Options, make_options
 from impasto.output import save_image
 from impasto.tiles import Tile, plan, value_and_grad
 from impasto.vgg import Encoder
-from impasto.weights import CONVOLUTIONS, WeightsInfo, available_weights, load_weights
+from impasto.weights import Weights, WeightsInfo, available_weights, load_weights
 
 WHOLE = 1088  # longest side, with bleed, that is computed in one piece; larger pictures go in tiles of that size
 
@@ -37,8 +40,8 @@ class Iterate:
     evaluations: int  # since the run began
     losses: Mapping[str, float]  # of each term, without its weight; "total" is the weighted sum
     content_weight: float  # as the strength dial has set it
-    seconds: float  # since the run began
-    image: Tensor  # [1, 3, H, W], sRGB in 0..1
+    seconds: float  # of preparing, and since the run began
+    image: Tensor  # [1, 3, H, W], sRGB in 0..1; to be read only: the run goes on from it
 
     @property
     def last(self) -> bool:
@@ -117,9 +120,16 @@ def prepare(
     start = open_picture(options.init, role="init", **limits) if options.init not in ("content", "noise") else None
     photograph = open_picture(content, role="content", **limits)
     weights = load_weights(options.weights)
-    compute = choose_compute(options.device, options.precision)
+    with _memory(options.size):
+        compute = choose_compute(options.device, options.precision)
+        encoder = _load_encoder(weights, compute, options)
+    seconds = time.perf_counter() - started
+    return Transfer(options, photograph, pictures, start, weights.info, compute, encoder, seconds)
+
+
+def _load_encoder(weights: Weights, compute: Compute, options: Options) -> Encoder:
     try:
-        encoder = Encoder(
+        return Encoder(
             weights.tensors,
             CONVOLUTIONS[weights.architecture],
             weights.preprocessing,
@@ -131,7 +141,18 @@ def prepare(
         )
     except ValueError as error:
         raise OptionsError(str(error)) from None
-    return Transfer(options, photograph, pictures, start, weights.info, compute, encoder, started)
+
+
+@contextmanager
+def _memory(size: int) -> Iterator[None]:
+    """Tells what would fit where memory runs out, which the libraries report in several ways."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search(r"(out of|enough|allocate) memory", str(error)):
+            raise
+        remedy = f"try size {size // 2}" if size > 1 else "close other programs"
+        raise OutOfMemoryError(f"size {size} does not fit into this machine's memory: {remedy}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,18 +166,11 @@ class Transfer:
     weights: WeightsInfo
     compute: Compute
     encoder: Encoder
-    started: float  # time.perf_counter() when preparing began
+    preparation: float  # seconds
 
     def __iter__(self) -> Iterator[Iterate]:
-        try:
+        with _memory(self.options.size):
             yield from self._paint()
-        except (MemoryError, RuntimeError) as error:
-            if "memory" not in str(error) and not isinstance(error, MemoryError):
-                raise
-            size = self.options.size
-            raise OutOfMemoryError(
-                f"size {size} does not fit into this machine's memory: try size {size // 2}"
-            ) from None
 
     def result(self, state: Iterate) -> Result:
         """The state of this run as a finished picture, with the recipe that makes it again."""
@@ -168,7 +182,7 @@ class Transfer:
         options = self.options.model_dump(mode="json")
         if self.start is not None:
             options["init"] = f"sha256:{self.start.sha256}"
-        if self.weights.name not in {known.name for known in available_weights()}:
+        if self.options.weights not in {known.name for known in available_weights()}:
             options["weights"] = f"sha256:{self.weights.sha256}"
         return {
             "impasto": __version__,
@@ -186,32 +200,32 @@ class Transfer:
         return [note for picture in pictures for note in picture.notes]
 
     def _paint(self) -> Iterator[Iterate]:
-        options, dial = self.options, self.options.content_weight is None
+        options, began, done = self.options, time.perf_counter() - self.preparation, 0
         scales = tuple(pyramid.scales(options.size, options.min_size))
-        weight, target, done, image, coarse = self._first_weight(), 0.0, 0, torch.empty(0), torch.empty(0)
+        weight, dial = self._first_weight(), options.content_weight is None
+        picture = coarse = None
         for scale, steps in zip(scales, pyramid.evaluations(options.iterations, len(scales)), strict=True):
-            coarsest, step = scale == scales[0], 0
-            content, margin = self._canvas(scale)
-            image = (
-                self._first(content, margin) if coarsest else pyramid.enlarge(image, coarse, content, options.detail)
-            )
-            if dial and coarsest:
-                target = strength.target_error(options.strength, self._unrelated_error(content, scale))
+            content, step = self._tensor(self.content, scale), 0
+            if picture is None or coarse is None:
+                picture = self._first(content)
+            else:
+                picture = pyramid.enlarge(picture, coarse, content, options.detail)
+            canvas, margin = pyramid.with_bleed(picture)
+            target = self._target_error(content, scale) if dial else None
             objective, tiles = self._objective(content, scale, weight)
-            for evaluations in strength.rounds(steps) if dial and coarsest else [steps]:
+            for evaluations in strength.rounds(steps) if dial else [steps]:
                 function = self._function(objective, tiles)
-                for point in optimize.minimize(options.optimizer, function, image, evaluations):
+                for point in optimize.minimize(options.optimizer, function, canvas, evaluations):
                     step, done = step + 1, done + 1
                     losses = {"total": point.value.loss, **point.value.terms}
-                    seconds = time.perf_counter() - self.started
-                    picture = pyramid.without_bleed(point.image, margin)
+                    picture, seconds = pyramid.without_bleed(point.image, margin), time.perf_counter() - began
                     yield Iterate(scale, scales, step, steps, done, losses, weight, seconds, picture)
-                image = point.image
-                if dial and coarsest:
-                    error = objective.content_error(point.value.terms)
+                    canvas = point.image
+                if target is not None:
+                    error = objective.content_error(losses)
                     weight = strength.corrected_weight(weight, error, target, options.style_weight)
                     objective = objective.with_content_weight(weight)
-            coarse = content
+            coarse, dial = content, False  # the dial is set at the coarsest scale
 
     def _first_weight(self) -> float:
         options = self.options
@@ -219,13 +233,21 @@ class Transfer:
             return options.content_weight
         return strength.first_weight(options.strength, options.style_weight)
 
+    def _target_error(self, content: Tensor, scale: int) -> float:
+        """The content error that the strength dial asks for."""
+        canvas, _ = pyramid.with_bleed(content)
+        layers = self.options.content_layers
+        unrelated = unrelated_error(self.encoder, canvas, self._paintings(scale), layers, tile=WHOLE)
+        return strength.target_error(self.options.strength, unrelated)
+
     def _objective(self, content: Tensor, scale: int, content_weight: float) -> tuple[Objective, list[Tile]]:
-        """The objective of a scale, and how its picture is divided."""
+        """The objective of a scale, and how its canvas is divided."""
         options, encoder = self.options, self.encoder
         encoder.workspace.clear()
+        canvas, _ = pyramid.with_bleed(content)
         objective = from_images(
             encoder,
-            content,
+            canvas,
             self._paintings(scale),
             content_layers=options.content_layers,
             style_layers=options.style_layers,
@@ -234,15 +256,12 @@ class Transfer:
             tv_weight=options.tv_weight,
             tile=WHOLE,
         )
-        return objective, plan(content.shape[2], content.shape[3], WHOLE, encoder.halo, encoder.stride)
-
-    def _unrelated_error(self, content: Tensor, scale: int) -> float:
-        return unrelated_error(self.encoder, content, self._paintings(scale), self.options.content_layers, tile=WHOLE)
+        return objective, plan(canvas.shape[2], canvas.shape[3], WHOLE, encoder.halo, encoder.stride)
 
     def function(self, scale: int, content_weight: float) -> tuple[optimize.Function, Tensor]:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
-        content, _ = self._canvas(scale)
-        return self._function(*self._objective(content, scale, content_weight)), content
+        content = self._tensor(self.content, scale)
+        return self._function(*self._objective(content, scale, content_weight)), pyramid.with_bleed(content)[0]
 
     def _function(self, objective: Objective, tiles: Sequence[Tile]) -> optimize.Function:
         def function(image: Tensor) -> optimize.Value:
@@ -251,21 +270,14 @@ class Transfer:
 
         return function
 
-    def _first(self, content: Tensor, margin: int) -> Tensor:
-        """What the coarsest scale starts from, [1, 3, H, W] with its bleed, as the photograph there has it."""
+    def _first(self, content: Tensor) -> Tensor:
+        """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""
         if self.options.init == "noise":
             generator = torch.Generator().manual_seed(self.options.seed)
             return torch.rand(content.shape, generator=generator).to(content.device)
         if self.start is not None:
-            height, width = pyramid.without_bleed(content, margin).shape[2:]
-            return pyramid.with_bleed(self.start.at(height, width).to(content.device), margin)
+            return self.start.at(*content.shape[2:]).to(content.device)
         return content
-
-    def _canvas(self, scale: int) -> tuple[Tensor, int]:
-        """The photograph at a scale, [1, 3, H, W] with its bleed, and how wide that is."""
-        content = self._tensor(self.content, scale)
-        margin = pyramid.bleed(content.shape[2], content.shape[3])
-        return pyramid.with_bleed(content, margin), margin
 
     def _paintings(self, scale: int) -> list[Tensor]:
         """The styles at a scale, never enlarged."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.architecture import (
-    CONVOLUTIONS,
     Architecture,
     check_finite,
     layer_shapes,
@@ -32,8 +31,6 @@ from impasto.errors import WeightsError
 from impasto.preprocessing import (
     BY_NAME,
     CAFFE,
-    CAFFE_RGB,
-    TORCH,
     Preprocessing,
     PreprocessingName,
     check_preprocessing,
@@ -45,18 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILTIN",
-    "CAFFE",
-    "CAFFE_RGB",
-    "CONVOLUTIONS",
-    "TORCH",
-    "Architecture",
-    "Preprocessing",
-    "PreprocessingName",
     "Weights",
     "WeightsInfo",
     "available_weights",
     "import_weights",
-    "layer_shapes",
     "load_weights",
     "verify_weights",
 ]

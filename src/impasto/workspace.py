@@ -17,7 +17,7 @@ class Workspace:
     def __init__(self, device: torch.device | str, dtype: torch.dtype) -> None:
         self.device, self.dtype = torch.device(device), dtype
         self._buffers: dict[str, Tensor] = {}
-        self._turn = 0
+        self._turns: dict[str, int] = {}
 
     def take(self, name: str, *shape: int) -> Tensor:
         """The buffer of that name, with any contents, as a contiguous tensor of that shape."""
@@ -31,8 +31,8 @@ class Workspace:
 
     def take_other(self, name: str, *shape: int) -> Tensor:
         """One of two buffers in turn: what was taken last stays valid, to be read while this one is written."""
-        self._turn = 1 - self._turn
-        return self.take(f"{name} {self._turn}", *shape)
+        turn = self._turns[name] = 1 - self._turns.get(name, 0)
+        return self.take(f"{name} {turn}", *shape)
 
     def clear(self) -> None:
         """Gives the memory back, when the next picture has another size."""
