@@ -318,13 +318,19 @@ def test_too_little_memory_is_told_as_such(error: MemoryError) -> None:
         raise error
 
 
-def test_the_tiff_reader_logs_nothing_on_its_own(tmp_path: Path) -> None:
-    """In a fresh process: with no handler set up, Python itself prints what is logged."""
-    data = encode("tiff")
-    samples_per_pixel = struct.pack("<HHIH", 277, 3, 1, 3)
-    assert data.count(samples_per_pixel) == 1
-    path = tmp_path / "many.tif"
-    path.write_bytes(data.replace(samples_per_pixel, struct.pack("<HHIH", 277, 3, 1, 768)))
+SAMPLES_PER_PIXEL = struct.pack("<HHIH", 277, 3, 1, 3)
+TIFF = encode("tiff")
+NOISY_TIFFS = {
+    "logged": TIFF.replace(SAMPLES_PER_PIXEL, struct.pack("<HHIH", 277, 3, 1, 768)),
+    "warned of": TIFF[: TIFF.index(SAMPLES_PER_PIXEL) + 6],
+}
+
+
+@pytest.mark.parametrize("data", NOISY_TIFFS.values(), ids=NOISY_TIFFS)
+def test_the_tiff_reader_says_nothing_on_its_own(tmp_path: Path, data: bytes) -> None:
+    """In a fresh process: with no handler set up, Python itself prints what is logged, and warnings."""
+    path = tmp_path / "noisy.tif"
+    path.write_bytes(data)
     code = (
         "import sys; from impasto.image import open_picture\n"
         "try: open_picture(sys.argv[1])\n"

@@ -45,6 +45,19 @@ def test_defaults() -> None:
     assert (options.optimizer, options.init, options.pooling) == ("lbfgs", "content", "max")
 
 
+@pytest.mark.parametrize("name", ["content_weight", "style_weight", "tv_weight", "style_layers"])
+def test_weights_that_would_vanish(name: str) -> None:
+    """In float32, gradients do; and a sum of several might be 0 in any precision."""
+    assert "0 or at least 1e-12" in _refusal(**{name: {"relu1_1": 1e-13} if name == "style_layers" else 5e-324})
+
+
+def test_paths_may_be_paths(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("size = 300")
+    options = make_options(path, init=Path("a.png"), weights=Path("b.h5"))
+    assert (options.size, options.init, options.weights) == (300, "a.png", "b.h5")
+
+
 def test_frozen() -> None:
     options = Options()
     with pytest.raises(ValidationError, match="frozen"):
@@ -68,7 +81,7 @@ def test_options_do_not_share_their_layers() -> None:
         ("tv_weight", 0.0, 1e12, -1e-9, 1.1e12),
         ("detail", 0.0, 4.0, -0.01, 4.01),
         ("seed", 0, 2**63 - 1, -1, 2**63),
-        ("max_pixels", 1, 10**12, 0, -1),
+        ("max_pixels", 1, 10**12, 0, 10**12 + 1),
         ("iterations", 1, 100_000, 0, 100_001),
     ],
 )
@@ -195,6 +208,8 @@ def test_values_go_before_the_preset_before_the_defaults(tmp_path: Path) -> None
         (b"size = ", "cannot be read"),
         (b"size = 1\nsize = 2", "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
+        (b"size = " + b"[" * 3000, "cannot be read: it is nested too deeply"),
+        (b"size = " + b"9" * 5000, "cannot be read: "),
         (b"sise = 300", "there is no option 'sise'"),
         (b"size = 'big'", "size: "),
         (b"size = 2020-01-01", "size: "),

@@ -140,6 +140,12 @@ def test_options_or_values_not_both(given: dict[str, Any]) -> None:
         stylize(CONTENT, STYLE, options=Options(), **given)
 
 
+@pytest.mark.parametrize("given", [{"options": {"size": 32}}, {"options": 7}, {"preset": 5}])
+def test_options_of_a_wrong_kind(given: dict[str, Any]) -> None:
+    with pytest.raises(OptionsError):
+        prepare(CONTENT, STYLE, **given)
+
+
 def test_options_presets_and_values_meet() -> None:
     assert prepare(CONTENT, STYLE, preset="draft").options.iterations == (20, 15, 8, 5)
     assert prepare(CONTENT, STYLE, preset="draft", iterations=3).options.iterations == (3,)

@@ -148,6 +148,14 @@ def test_import_refuses_names(tmp_path: Path, network: Tensors, name: str) -> No
         import_weights(path, name)
 
 
+def test_a_cache_that_is_closed_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "glob", closed)
+    assert available_weights() == [BUILTIN]
+
+
 def test_import_into_an_impossible_cache(tmp_path: Path, network: Tensors, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_torch(tmp_path / "net.pth", network)
     monkeypatch.setenv("IMPASTO_CACHE", str(path))

@@ -158,7 +158,7 @@ def _remembered(path: Path) -> dict[str, Any]:
     """What the file holds; nothing, if it is not there or not ours."""
     try:
         known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 

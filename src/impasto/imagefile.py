@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -47,7 +48,9 @@ def naming(subject: str, failure: str = "cannot be read") -> Iterator[None]:
     `failure` and that error's own words.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")  # of what the exception tells as well, if it matters
+            yield
     except ImageError as error:
         raise ImageError(f"{subject} {error}") from error.__cause__
     except MemoryError as error:
@@ -79,7 +82,7 @@ def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
             raise ImageError(f"holds {status.st_size:,} bytes: too many for --max-pixels {max_pixels:,}")
         signature = file.read(_SIGNATURE_BYTES)
         _plugin(signature)
-        return signature + file.read(_most_bytes(max_pixels))
+        return signature + file.read(status.st_size)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -5,6 +5,7 @@ Command line, presets, Python and the studio are all made from this model; none 
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -12,11 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from impasto.errors import OptionsError
 from impasto.limits import MAX_PIXELS
 
+LEAST_WEIGHT = 1e-12  # gradients of smaller ones vanish in float32
 TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
 
 
@@ -51,7 +53,18 @@ def _parse_numbers(value: object) -> object:
     return [value] if isinstance(value, int) else value
 
 
-Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+def _check_weight(value: float) -> float:
+    if 0 < value < LEAST_WEIGHT:
+        raise ValueError(f"a weight is 0 or at least {LEAST_WEIGHT:g}")
+    return value
+
+
+def _path_as_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), AfterValidator(_check_weight)]
+Text = Annotated[str, BeforeValidator(_path_as_text)]
 Layers = Annotated[
     dict[str, Weight],
     BeforeValidator(_parse_layers),
@@ -98,7 +111,7 @@ class Options(BaseModel):
         description="How much of the photograph's own detail is added on the way to a finer scale.",
     )
     optimizer: Literal["lbfgs", "adam"] = Field(default="lbfgs", description="How the picture is improved.")
-    init: str = Field(
+    init: Text = Field(
         default="content",
         description="What to start from: content, noise, or a picture file.",
         json_schema_extra={"metavar": "content|noise|FILE"},
@@ -109,12 +122,14 @@ class Options(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Precision of the network; auto measures what this machine is fast at."
     )
-    weights: str = Field(
+    weights: Text = Field(
         default="vgg19",
         description="The network: a name from `impasto weights`, or a file.",
         json_schema_extra={"metavar": "NAME|FILE"},
     )
-    max_pixels: int = Field(default=MAX_PIXELS, ge=1, description="Refuse pictures with more pixels than this.")
+    max_pixels: int = Field(
+        default=MAX_PIXELS, ge=1, le=10**12, description="Refuse pictures with more pixels than this."
+    )
 
     @model_validator(mode="after")
     def _together(self) -> Options:
@@ -125,10 +140,10 @@ class Options(BaseModel):
         return self
 
 
-def make_options(preset: str | None = None, /, **values: Any) -> Options:
+def make_options(preset: str | os.PathLike[str] | None = None, /, **values: Any) -> Options:
     """The defaults, overridden by a preset, overridden by values. OptionsError in one sentence if impossible."""
     try:
-        return Options(**(load_preset(preset) | values if preset else values))
+        return Options(**(load_preset(preset) | values if preset is not None else values))
     except ValidationError as error:
         raise OptionsError(_sentence(error)) from None
 
@@ -143,22 +158,22 @@ def presets() -> dict[str, str]:
     }
 
 
-def load_preset(name_or_path: str) -> dict[str, Any]:
+def load_preset(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     """The options that a preset sets, by its name or from a TOML file. OptionsError if it cannot be read."""
-    known = presets()
-    if name_or_path in known:
-        return tomllib.loads(resources.files("impasto.presets").joinpath(f"{name_or_path}.toml").read_text("utf-8"))
-    if not name_or_path.endswith(".toml"):
-        raise OptionsError(
-            f"no preset is named {name_or_path!r}: choose from {', '.join(known)}, or give a .toml file"
-        )
-    path = Path(name_or_path)
+    known, text = presets(), str(name_or_path)
+    if text in known:
+        return tomllib.loads(resources.files("impasto.presets").joinpath(f"{text}.toml").read_text("utf-8"))
+    if not text.endswith(".toml"):
+        raise OptionsError(f"no preset is named {text!r}: choose from {', '.join(known)}, or give a .toml file")
+    path = Path(text)
     try:
         if not path.is_file():
-            raise OptionsError(f"preset {name_or_path!r}: no such file")
+            raise OptionsError(f"preset {text!r}: no such file")
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionsError(f"preset {name_or_path!r} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:  # the latter of TOML, of its encoding, and of Python's longest number
+        raise OptionsError(f"preset {text!r} cannot be read: {error}") from None
+    except RecursionError:
+        raise OptionsError(f"preset {text!r} cannot be read: it is nested too deeply") from None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -72,7 +72,7 @@ def stylize(
     content: Source,
     style: Source | Sequence[Source],
     *,
-    preset: str | None = None,
+    preset: str | os.PathLike[str] | None = None,
     options: Options | None = None,
     **values: Any,
 ) -> Result:
@@ -103,14 +103,18 @@ def prepare(
     content: Source,
     style: Source | Sequence[Source],
     *,
-    preset: str | None = None,
+    preset: str | os.PathLike[str] | None = None,
     options: Options | None = None,
     **values: Any,
 ) -> Transfer:
     """Opens and checks everything, so that what cannot work fails here, and starts nothing."""
     if options is not None and (preset is not None or values):
         raise OptionsError("give either options, or a preset and single values, not both")
-    options = options or make_options(preset, **values)
+    options = options if options is not None else make_options(preset, **values)
+    if not isinstance(options, Options):
+        raise OptionsError(
+            f"options are an impasto.Options, not {type(options).__name__}: give values by their names"
+        )
     styles: list[Source] = list(style) if isinstance(style, (list, tuple)) else [cast(Source, style)]
     if not styles:
         raise OptionsError("expected at least one style picture, got none")

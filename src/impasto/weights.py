@@ -109,7 +109,9 @@ def load_weights(
 
 def available_weights() -> list[WeightsInfo]:
     """The registry: the built-in network, then those imported into the cache. Reads headers, not tensors."""
-    imported = sorted(_imports().glob("[!.]*.safetensors"))
+    imported: list[Path] = []
+    with contextlib.suppress(OSError):  # a cache that is closed to us
+        imported = sorted(_imports().glob("[!.]*.safetensors"))
     return [BUILTIN, *(info for path in imported if (info := _imported_info(path)) is not None)]
 
 
