@@ -100,7 +100,7 @@ class Options(BaseModel):
         description="Layers of the style loss.",
     )
     iterations: Counts = Field(
-        default=(28, 26, 20, 10),
+        default=(26, 24, 20, 10),
         description="Evaluations at each scale, coarsest first; the last number serves all further scales.",
     )
     min_size: int = Field(default=128, ge=1, le=100_000, description="Longest side at the coarsest scale.")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-BLEED = 4  # pixels that are painted beyond each border, and cut off
+BLEED = 8  # pixels that are painted beyond each border, and cut off
 
 
 def scales(size: int, least: int) -> list[int]:
@@ -29,12 +30,19 @@ def evaluations(iterations: Sequence[int], count: int) -> list[int]:
 
 
 def with_bleed(image: Tensor) -> tuple[Tensor, int]:
-    """[1, 3, H, W] -> the canvas [1, 3, H + 2·margin, W + 2·margin], mirrored at the borders, and its margin.
+    """[1, 3, H, W] -> the canvas [1, 3, H + 2·margin, W + 2·margin], and its margin.
 
-    The network sees the pixels at a border from one side only, so they come out less painted than the others.
+    The network sees the pixels at a border from one side only, so they come out less painted than the others. The
+    picture is continued by reflection in the border's own values: a mirror would make a crest of every slope
+    towards the border, and a stroke along the border of every crest.
     """
-    margin = min(BLEED, image.shape[2] - 1, image.shape[3] - 1)
-    return F.pad(image, (margin,) * 4, mode="reflect"), margin
+    canvas, margin = image, min(BLEED, image.shape[2] - 1, image.shape[3] - 1)
+    for axis in (2, 3):
+        end = canvas.shape[axis] - 1
+        before = 2 * canvas.narrow(axis, 0, 1) - canvas.narrow(axis, 1, margin).flip(axis)
+        after = 2 * canvas.narrow(axis, end, 1) - canvas.narrow(axis, end - margin, margin).flip(axis)
+        canvas = torch.cat([before, canvas, after], axis)
+    return canvas.clamp_(0, 1), margin
 
 
 def without_bleed(image: Tensor, margin: int) -> Tensor:

@@ -8,7 +8,7 @@ coarsest scale is painted, where an evaluation is cheapest; the scales above kee
 
 from __future__ import annotations
 
-FULL = 0.7  # of the way, at strength 1: beyond it little is left of the photograph
+FULL = 0.75  # of the way, at strength 1: beyond it little is left of the photograph
 START = 0.1  # the weight to begin with: right for an average pair at strength 0.5
 LEAST, MOST = 0.002, 100.0
 EXPONENT = 2.5  # a finished picture's content error falls about as the 0.3rd to 0.4th power of the weight
