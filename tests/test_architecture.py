@@ -19,7 +19,7 @@ ROWS = (
     ("objective", "optimize", "pyramid", "strength"),
     ("device", "losses", "output", "tiles", "vgg", "weights"),
     ("checkpoint", "convolution", "image", "pooling", "recipe"),
-    ("architecture", "cache", "imagefile", "options", "preprocessing", "presets", "srgb", "workspace"),
+    ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "presets", "srgb", "workspace"),
     ("errors", "limits"),
 )
 

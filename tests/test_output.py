@@ -18,8 +18,9 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import get_sampling
 
+from impasto.atomic import sweep_leftovers
 from impasto.errors import ImageError
-from impasto.output import check_output, save_image, sweep_leftovers
+from impasto.output import check_output, save_image
 
 EXTENSIONS = ["png", "jpg", "JPEG", "webp", "tif", "Tiff"]
 

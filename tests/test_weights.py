@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from impasto import checkpoint
 from impasto.architecture import layer_shapes
+from impasto.atomic import _host
 from impasto.errors import WeightsError
 from impasto.preprocessing import CAFFE, TORCH
 from impasto.weights import (
@@ -124,12 +125,13 @@ def test_import_lists_loads_and_verifies(tmp_path: Path, network: Tensors, cache
 
 def test_import_leaves_nothing_else_and_sweeps_old_leftovers(tmp_path: Path, network: Tensors, cache: Path) -> None:
     cache.mkdir(parents=True)
-    old, young = cache / ".old.partial", cache / ".young.partial"
-    old.touch()
-    young.touch()
-    os.utime(old, (0, 0))
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    dead, alive = (cache / f".impasto-{_host()}-{pid}-0123abcd.tmp" for pid in (process.pid, os.getpid()))
+    dead.touch()
+    alive.touch()
     import_weights(write_torch(tmp_path / "net.pth", network))
-    assert sorted(path.name for path in cache.iterdir()) == [".young.partial", "net.safetensors"]
+    assert sorted(path.name for path in cache.iterdir()) == [alive.name, "net.safetensors"]
 
 
 def test_import_again_is_harmless_but_a_name_stays_with_its_network(tmp_path: Path, network: Tensors) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from impasto import atomic
 from impasto.cache import cache_folder
 from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
 from impasto.errors import OptionsError
@@ -167,6 +167,4 @@ def _remember(path: Path, known: dict[str, Any]) -> None:
     """A cache that cannot be written is no reason to fail."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}-{os.getpid()}")
-        temporary.write_text(json.dumps(known), "utf-8")
-        temporary.replace(path)
+        atomic.write(path, json.dumps(known).encode())

@@ -3,16 +3,13 @@
 import errno
 import io
 import os
-import platform
-import re
-import secrets
 import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
+from impasto import atomic
 from impasto.errors import ImageError
 from impasto.image import Source
 from impasto.imagefile import describe, naming
@@ -23,9 +20,6 @@ _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels, a limit of libjpeg and of the WebP format
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-# Hidden, short whatever the picture is called, and telling whose it is: see `_create_beside`
-_TEMPORARY = re.compile(r"\.impasto-(?P<host>.+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.tmp")
 
 
 def save_image(
@@ -44,12 +38,11 @@ def save_image(
         target = _target(path)
         data = _encode(image, _kind(path), recipe, quality)
         try:
-            _replace(target, data)
+            atomic.write(target, data)
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 raise
             raise ImageError(f"needs {len(data):,} bytes: {error.strerror}; nothing was changed") from error
-        _flush_folder(target.parent)
 
 
 def check_output(
@@ -69,23 +62,7 @@ def check_output(
         _check_side(_kind(path), max(size or (0,)))
         if target.exists():
             _check_overwriting(target, inputs, clobber)
-        descriptor, temporary = _create_beside(target)
-        os.close(descriptor)
-        temporary.unlink()
-
-
-def sweep_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove the hidden temporary files that killed runs on this machine have left beside an output.
-
-    A file stays while a process with its number lives, be it another one by now; and where that cannot be
-    asked without harm (Windows). Never raises for a folder that is missing or closed to us.
-    """
-    with suppress(OSError, ValueError, RuntimeError):
-        for file in Path(path).resolve().parent.glob(".impasto-*.tmp"):
-            owner = _TEMPORARY.fullmatch(file.name)
-            if owner and owner["host"] == _host() and not _is_alive(int(owner["pid"])):
-                with suppress(OSError):
-                    file.unlink()
+        atomic.check(target)
 
 
 def _kind(path: str | os.PathLike[str]) -> str:
@@ -156,51 +133,3 @@ def _encoder_options(kind: str, quality: int) -> dict[str, object]:
         case "TIFF":
             return {"compression": "tiff_adobe_deflate"}
     return {}
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write beside the target, wait for the disk, then rename over it."""
-    descriptor, temporary = _create_beside(target)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            temporary.chmod(target.stat().st_mode & 0o777)
-        temporary.replace(target)
-    except BaseException:  # Ctrl-C, too, leaves nothing behind
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _create_beside(target: Path) -> tuple[int, Path]:
-    temporary = target.with_name(f".impasto-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    return os.open(temporary, _NEW_FILE, 0o666), temporary  # less the umask, as any new file
-
-
-def _host() -> str:
-    """This machine's name as far as a file's name can hold it: process numbers mean nothing elsewhere."""
-    return re.sub(r"[^\w.-]", "", platform.node(), flags=re.ASCII)[:64] or "localhost"
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # signal 0 would end the process there
-    try:
-        with suppress(PermissionError):  # another user's
-            os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename last; where a folder cannot be flushed, the new file stands all the same."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

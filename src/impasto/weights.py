@@ -10,13 +10,12 @@ import hashlib
 import json
 import os
 import re
-import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto import atomic
 from impasto.architecture import (
     Architecture,
     check_finite,
@@ -52,7 +51,6 @@ __all__ = [
 
 _MAX_HEADER_BYTES = 1 << 20
 _METADATA_KEY = "impasto"  # one key: safetensors writes several in random order
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -213,43 +211,16 @@ def _hash_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _write_imported(target: Path, weights: Weights) -> None:
-    """Whole or not at all: a hidden temporary file, synced, then renamed."""
-    from safetensors.torch import save_file
+    """Whole or not at all; sweeps away what killed imports have left."""
+    from safetensors.torch import save
 
-    metadata = json.dumps(asdict(weights.info))
+    data = save(dict(weights.tensors), {_METADATA_KEY: json.dumps(asdict(weights.info))})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=_PARTIAL)
-        os.close(handle)
-        partial = Path(name)
-        try:
-            save_file(dict(weights.tensors), partial, {_METADATA_KEY: metadata})
-            _sync(partial)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        if os.name == "posix":  # elsewhere a folder cannot be opened
-            _sync(target.parent)
-    except Exception as error:  # safetensors reports a full disk by an error of its own
-        size = sum(tensor.nbytes for tensor in weights.tensors.values()) / 1e6
-        raise WeightsError(f"cannot be written ({error}): {size:.0f} MB are needed there") from error
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed imports left behind; younger files may be another import at work."""
-    for partial in folder.glob(f".*{_PARTIAL}"):
-        with contextlib.suppress(OSError):
-            if time.time() - partial.stat().st_mtime > 3600:
-                partial.unlink()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        atomic.sweep_leftovers(target)
+        atomic.write(target, data)
+    except OSError as error:
+        raise WeightsError(f"cannot be written ({error}): {len(data) / 1e6:.0f} MB are needed there") from error
 
 
 def _imported_info(path: Path) -> WeightsInfo | None:

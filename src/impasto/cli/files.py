@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto.atomic import sweep_leftovers
 from impasto.image import fit
 from impasto.imagefile import describe, naming, parse, read
-from impasto.output import check_output, sweep_leftovers
+from impasto.output import check_output
 
 if TYPE_CHECKING:
     from impasto.options import Options
