@@ -19,7 +19,7 @@ from impasto.workspace import Workspace
 
 Borders = Literal["replicate", "zeros"]
 
-WINOGRAD_CHANNELS = 64  # below this many input or output channels the transforms cost more than they save
+WINOGRAD_CHANNELS = 128  # below this many input or output channels the transforms cost more than they save
 
 
 @dataclass(frozen=True, order=True)
