@@ -145,7 +145,7 @@ def test_a_signal_while_a_preview_is_saved(
         Caller(folder, capsys).stylize("-o", "out.png", "--preview", interrupts=interrupts)
     assert len(saved) == 2  # the preview whole, and the picture
     assert read_recipe("out.png")["reached"] == {"scale": 20, "evaluations": 1}
-    assert stopped.value.__notes__ == ["kept the picture as it was at 20 px, after 1 evaluations: out.png"]
+    assert stopped.value.__notes__ == ["kept the picture as it was at 20 px, after 1 evaluation: out.png"]
 
 
 @pytest.mark.usefixtures("quick_runs")

@@ -68,5 +68,5 @@ def kept(path: str, state: Iterate) -> str:
     """What became of a run that has ended early."""
     if state.last:
         return f"the picture was finished: {shown(path)}"
-    where = f"{state.scale} px, after {state.evaluations} evaluations"
+    where = f"{state.scale} px, after {state.evaluations} evaluation{'s' * (state.evaluations != 1)}"
     return f"kept the picture as it was at {where}: {shown(path)}"
