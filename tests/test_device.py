@@ -118,7 +118,8 @@ def test_a_damaged_cache_is_mended(cache: Path, measured: dict[Compute, float], 
 @pytest.mark.parametrize(
     "entry",
     [
-        7, None, "x", [["x", 1]], [[{"device": "cpu"}, 1]], [[{}, None]],
+        7, None, "x", [[vars(DIRECT), 10**400], [vars(WINOGRAD), 1]], [[vars(DIRECT), -1], [vars(WINOGRAD), 1]],
+        [["x", 1]], [[{"device": "cpu"}, 1]], [[{}, None]],
         [], {},
     ],
 )  # fmt: skip

@@ -195,7 +195,12 @@ def test_scales_are_in_register(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")]
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"),
+        RuntimeError("could not create a primitive"),
+    ],
 )
 def test_out_of_memory_says_what_would_fit(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def forward(*_: object) -> None:
@@ -221,9 +226,11 @@ def test_memory_that_the_network_itself_does_not_find(monkeypatch: pytest.Monkey
     def load(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 206.00 MiB")
 
-    monkeypatch.setattr(transfer, "Encoder", load)
-    with pytest.raises(OutOfMemoryError, match="size 40 does not fit"):
-        prepare(CONTENT, STYLE, **TINY)
+    for name in ("Encoder", "load_weights"):
+        with monkeypatch.context() as patch:
+            patch.setattr(transfer, name, load)
+            with pytest.raises(OutOfMemoryError, match="size 40 does not fit"):
+                prepare(CONTENT, STYLE, **TINY)
 
 
 def test_a_network_of_nan_diverges(monkeypatch: pytest.MonkeyPatch) -> None:

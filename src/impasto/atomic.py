@@ -15,8 +15,9 @@ _TEMPORARY = re.compile(r"\.impasto-(?P<host>.+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.t
 def write(target: Path, data: bytes) -> None:
     """Write beside the target, wait for the disk, then rename over it: a replaced file's permissions stay.
 
-    OSError if it cannot; then nothing has changed.
+    Links are followed. OSError if it cannot; then nothing has changed.
     """
+    target = target.resolve()
     descriptor, temporary = _create_beside(target)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from impasto.architecture import keras_name, layer_shapes
-from impasto.errors import WeightsError
+from impasto.errors import WeightsError, is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +59,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except WeightsError:
         raise
     except Exception as error:  # damaged files raise nearly everything: struct.error, KeyError, EOFError …
+        if is_out_of_memory(error):
+            raise
         raise WeightsError(f"is damaged ({type(error).__name__} while reading): fetch it again") from error
 
 

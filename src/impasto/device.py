@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import platform
 import sys
 import time
@@ -75,9 +76,10 @@ def measured_seconds(device: str) -> dict[Compute, float]:
     known = _remembered(path)
     try:
         seconds = {Compute(**way): float(value) for way, value in known[key]}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         seconds = {}
-    if not {way for way in ways if way.precision == "float32"} <= set(seconds) <= set(ways):
+    whole = {way for way in ways if way.precision == "float32"} <= set(seconds) <= set(ways)
+    if not (whole and all(0 < value < math.inf for value in seconds.values())):
         seconds = _measure(device)
         _remember(path, known | {key: [[asdict(way), value] for way, value in seconds.items()]})
     return seconds

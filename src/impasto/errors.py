@@ -1,5 +1,9 @@
 """Every error that Impasto raises on purpose: one sentence that says what was expected and what to do."""
 
+import re
+
+_NO_MEMORY = re.compile(r"(out of|enough|allocate) memory|bad_alloc|could not create a primitive")  # the last: oneDNN
+
 
 class ImpastoError(Exception):
     """Base of all of them; the message is meant for a person, `exit_code` for the shell."""
@@ -31,3 +35,10 @@ class DivergedError(ImpastoError, ArithmeticError):
     """The optimiser met NaN or infinity and restarts did not help."""
 
     exit_code = 4
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what an error says, which the libraries do in several ways."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
+    )

@@ -179,10 +179,19 @@ def load_preset(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
 def _sentence(error: ValidationError) -> str:
     """The first of pydantic's findings as one sentence that names the option and what came."""
     finding: Mapping[str, Any] = error.errors()[0]
-    names = [str(part) for part in finding["loc"]]
+    names = [part if part.isprintable() else repr(part) for part in map(str, finding["loc"])]
     reason = finding["msg"].removeprefix("Value error, ")
     if finding["type"] == "extra_forbidden":
-        return f"there is no option {names[0]!r}; options are {', '.join(Options.model_fields)}"
+        return f"there is no option {finding['loc'][0]!r}; options are {', '.join(Options.model_fields)}"
     if not names:
         return str(reason)
-    return f"{'.'.join(names)}: {reason[0].lower()}{reason[1:]}, not {finding['input']!r}"
+    return f"{'.'.join(names)}: {reason[0].lower()}{reason[1:]}, not {_shown(finding['input'])}"
+
+
+def _shown(value: object) -> str:
+    """What came, on one line of a bearable length."""
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # a number of thousands of digits, a table of thousands of levels
+        return f"such {type(value).__name__}"
+    return text if len(text) <= 120 else f"{text[:120]}…"

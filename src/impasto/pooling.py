@@ -35,6 +35,7 @@ class MaxPooling:
 
     It works on their bits, which as integers have the same order (IEEE 754) and are compared several times faster.
     Negative values of a layer that is tapped before its ReLU may come to `adjoint`: that ReLU stops their gradient.
+    A negative NaN loses to any number.
     """
 
     def __init__(self, workspace: Workspace) -> None:

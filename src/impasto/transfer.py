@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from torch import Tensor
 from impasto import __version__, optimize, pyramid, strength
 from impasto.architecture import CONVOLUTIONS
 from impasto.device import Compute, choose_compute
-from impasto.errors import OptionsError, OutOfMemoryError
+from impasto.errors import OptionsError, OutOfMemoryError, is_out_of_memory
 from impasto.image import Picture, Source, fit, open_picture, to_pil
 from impasto.objective import Objective, from_images, unrelated_error
 from impasto.options import Options, make_options
@@ -123,8 +122,8 @@ def prepare(
     pictures = [open_picture(source, role="style", **limits) for source in styles]
     start = open_picture(options.init, role="init", **limits) if options.init not in ("content", "noise") else None
     photograph = open_picture(content, role="content", **limits)
-    weights = load_weights(options.weights)
     with _memory(options.size):
+        weights = load_weights(options.weights)
         compute = choose_compute(options.device, options.precision)
         encoder = _load_encoder(weights, compute, options)
     seconds = time.perf_counter() - started
@@ -149,11 +148,11 @@ def _load_encoder(weights: Weights, compute: Compute, options: Options) -> Encod
 
 @contextmanager
 def _memory(size: int) -> Iterator[None]:
-    """Tells what would fit where memory runs out, which the libraries report in several ways."""
+    """Tells what would fit where memory runs out."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not re.search(r"(out of|enough|allocate) memory", str(error)):
+        if not is_out_of_memory(error):
             raise
         remedy = f"try size {size // 2}" if size > 1 else "close other programs"
         raise OutOfMemoryError(f"size {size} does not fit into this machine's memory: {remedy}") from error

@@ -60,7 +60,8 @@ def _naming(sentence: str, values: Mapping[str, str], preset: str | None) -> str
     option = re.match(r"(\w+)[.:]", sentence)
     if option and option[1] in values:
         return f"{_flag_name(option[1])}{sentence.removeprefix(option[1])}"
-    return f"preset {preset!r}: {sentence}" if option and preset else sentence
+    of_preset = option or sentence.startswith("there is no option")  # there is one for every flag
+    return f"preset {preset!r}: {sentence}" if preset and of_preset else sentence
 
 
 @cache
