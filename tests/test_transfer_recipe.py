@@ -56,6 +56,7 @@ def test_weights_from_a_file_are_named_by_their_hash(tmp_path: Path, name: str) 
     save_file(_first_layers(), path)
     result = paint(weights=str(path), content_layers="relu2_1", style_layers="relu1_1")
     assert str(tmp_path) not in json.dumps(result.recipe)
+    assert "secret" not in json.dumps(result.recipe)
     assert result.recipe["options"]["weights"] == f"sha256:{result.recipe['weights']}"
     with pytest.raises(OptionsError, match="these weights have no layer 'relu4_2'"):
         paint(weights=str(path))
