@@ -6,13 +6,13 @@ The photograph comes from the scikit-image package, the painting from paintings.
 """
 
 import argparse
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from paintings import PAINTINGS, paint
 
 import impasto
+from impasto.threads import wait_briefly
 
 PHOTOS = ("astronaut", "chelsea", "coffee")
 OUTPUT = Path(__file__).parents[1] / "out" / "demo.png"
@@ -20,7 +20,7 @@ OUTPUT = Path(__file__).parents[1] / "out" / "demo.png"
 
 def main() -> None:
     """Read the command line, paint, and end with the picture's path."""
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `impasto` does itself: docs/method.md#threads
+    wait_briefly()
     parser = argparse.ArgumentParser(
         description="Paint a photograph in the style of a painting.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

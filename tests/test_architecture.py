@@ -20,7 +20,7 @@ ROWS = (
     ("device", "losses", "output", "tiles", "vgg", "weights"),
     ("checkpoint", "convolution", "image", "pooling", "recipe"),
     ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "presets", "srgb", "workspace"),
-    ("errors", "limits"),
+    ("errors", "limits", "threads"),
 )
 
 # What these may know of the rest at all: numbers and tensors are enough for them.

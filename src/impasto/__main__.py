@@ -1,19 +1,18 @@
 """The command `impasto`, also as `python -m impasto`."""
 
 import io
-import os
 import sys
 
 from impasto.cli.messages import say
 from impasto.cli.signals import Interrupts, Stopped
+from impasto.threads import wait_briefly
 
 
 def main() -> int:
     """Runs the command line. Signals are answered before anything that takes time is imported."""
     interrupts = Interrupts()
     interrupts.install()
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # docs/method.md#threads
+    wait_briefly()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not fit the terminal's encoding
     try:

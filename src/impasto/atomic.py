@@ -36,7 +36,7 @@ def write(target: Path, data: bytes) -> None:
 
 def check(target: Path) -> None:
     """OSError where `write` could not write; leaves nothing behind."""
-    descriptor, temporary = _create_beside(target)
+    descriptor, temporary = _create_beside(target.resolve())
     os.close(descriptor)
     temporary.unlink()
 
