@@ -11,10 +11,10 @@ import impasto
 
 NAMES = {
     "ImpastoError": "impasto.errors",
-    "Iterate": "impasto.transfer",
+    "Iterate": "impasto.run",
     "Options": "impasto.options",
-    "Result": "impasto.transfer",
-    "Transfer": "impasto.transfer",
+    "Result": "impasto.run",
+    "Transfer": "impasto.run",
     "iterate": "impasto.transfer",
     "load_image": "impasto.image",
     "prepare": "impasto.transfer",
@@ -46,7 +46,7 @@ def test_no_other_name() -> None:
     ("function", "parameters"),
     [
         ("stylize", ["content", "style", "preset", "options", "values"]),
-        ("prepare", ["content", "style", "preset", "options", "values"]),
+        ("prepare", ["content", "style", "preset", "options", "continued", "values"]),
         ("iterate", ["content", "style", "values"]),
         ("load_image", ["source", "size"]),
         ("save_image", None),

@@ -117,7 +117,7 @@ def test_usage_errors(call: Caller, arguments: list[str], named: str) -> None:
         (["--iterations", "10,0"], "--iterations.1: "),
         (["--style-layers", "relu1_1=x"], "--style-layers.relu1_1: "),
         (["--device", "abacus"], "--device: "),
-        (["--preset", "nowhere"], "no preset is named 'nowhere': choose from draft, fine"),
+        (["--preset", "nowhere"], "no preset is named 'nowhere': choose from default, draft, fine"),
         (["--content-weight", "0", "--style-weight", "0"], "style_weight and content_weight cannot both be 0"),
     ],
 )
@@ -155,7 +155,9 @@ def test_info(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_presets(call: Caller) -> None:
     lines = call("presets").out.splitlines()
-    assert [line.split()[0] for line in lines] == ["draft", "fine"]
+    assert [line.split()[0] for line in lines] == [
+        "default", "draft", "fine", "gatys2016", "neural-style", "seed",
+    ]  # fmt: skip
     assert all(len(line.split()) > 3 for line in lines)
 
 

@@ -189,8 +189,9 @@ def test_presets_are_named_described_and_possible() -> None:
     for name, description in known.items():
         assert description.endswith(".")
         assert "#" not in description
-        assert load_preset(name)
-        assert make_options(name) == Options(**load_preset(name)) != Options()
+        assert make_options(name) == Options(**load_preset(name))
+        assert (make_options(name) == Options()) == (name == "default")
+        assert bool(load_preset(name)) == (name != "default")
 
 
 def test_values_go_before_the_preset_before_the_defaults(tmp_path: Path) -> None:

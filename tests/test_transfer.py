@@ -11,7 +11,8 @@ from PIL import Image
 from tinyruns import CONTENT, STYLE, TINY, make_array, paint, picture_bytes
 
 import impasto
-from impasto import Result, iterate, optimize, prepare, stylize, transfer
+from impasto import Result, iterate, optimize, prepare, stage, stylize, transfer
+from impasto import run as run_module
 from impasto.device import Compute
 from impasto.errors import DivergedError, OutOfMemoryError
 from impasto.vgg import Encoder
@@ -93,7 +94,7 @@ def test_strength_is_a_dial() -> None:
     assert errors[0] < 0.2
     assert errors[0] + 0.3 < errors[1] < errors[2] - 0.1
     run = prepare(CONTENT, stripes, strength=1, **values)
-    target = run._target_error(run._tensor(run.content, 64), 64)
+    target = run._target_error(run.materials.photograph(64), 64)
     assert errors[1:] == pytest.approx([target / 2, target], rel=0.5)
     changes = [_change(result) for result in results]
     assert changes[0] < 0.02
@@ -103,7 +104,7 @@ def test_strength_is_a_dial() -> None:
 @pytest.mark.parametrize("strength", [0.25, 0.5])
 def test_the_dial_goes_where_it_is_set(strength: float) -> None:
     run = prepare(CONTENT, STYLE, size=64, min_size=64, iterations=40, strength=strength)
-    target = run._target_error(run._tensor(run.content, 64), 64)
+    target = run._target_error(run.materials.photograph(64), 64)
     assert list(run)[-1].losses["content relu4_2"] == pytest.approx(target, rel=0.25)
 
 
@@ -148,9 +149,9 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     shallow = {"content_layers": "relu3_1", "style_layers": "relu1_1,relu2_1"}
     whole = stylize(CONTENT, STYLE, **values, **shallow)
     plans: list[int] = []
-    original = transfer.plan
-    monkeypatch.setattr(transfer, "WHOLE", 128)
-    monkeypatch.setattr(transfer, "plan", lambda *size: plans.append(len(original(*size))) or original(*size))
+    original = run_module.plan
+    monkeypatch.setattr(run_module, "WHOLE", 128)
+    monkeypatch.setattr(run_module, "plan", lambda *size: plans.append(len(original(*size))) or original(*size))
     tiled = stylize(CONTENT, STYLE, **values, **shallow)
     assert plans == [4]
     difference = np.asarray(whole.image, dtype=float) - np.asarray(tiled.image, dtype=float)
@@ -160,8 +161,8 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cancelling_is_to_stop_iterating(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[None] = []
-    original = transfer.value_and_grad
-    monkeypatch.setattr(transfer, "value_and_grad", lambda *given: calls.append(None) or original(*given))
+    original = stage.value_and_grad
+    monkeypatch.setattr(stage, "value_and_grad", lambda *given: calls.append(None) or original(*given))
     run = prepare(CONTENT, STYLE, **TINY)
     states = iter(run)
     assert calls == []
@@ -187,7 +188,7 @@ def test_states_stay_as_they_were() -> None:
 
 def test_scales_are_in_register(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ramp stays that ramp on its way up: every pixel keeps its place, out to the borders."""
-    monkeypatch.setattr(optimize, "minimize", lambda _, function, start, __: [optimize.Point(start, function(start))])
+    monkeypatch.setattr(optimize, "minimize", lambda _, f, start, *__, **___: [optimize.Point(start, f(start))])
     ramp = np.linspace(40, 220, 128).round().astype(np.uint8)[None, :, None].repeat(96, 0).repeat(3, 2)
     states = list(iterate(ramp, STYLE, size=128, min_size=32, detail=0, content_weight=1))
     assert [state.scale for state in states] == [32, 64, 128]

@@ -119,8 +119,8 @@ def test_a_style_is_never_enlarged() -> None:
 
 def _style_target(style: npt.NDArray[np.uint8], scale: int) -> torch.Tensor:
     run = prepare(CONTENT, style, size=40, min_size=20, style_layers="relu2_1")
-    objective, _ = run._objective(torch.zeros(1, 3, scale, scale), scale, 0.1)
-    return objective.terms[0].target  # type: ignore[attr-defined, no-any-return]
+    stage = run._stage(torch.zeros(1, 3, scale, scale), scale, 0.1)
+    return stage.objective.terms[0].target  # type: ignore[attr-defined, no-any-return]
 
 
 def test_the_sources_are_left_alone() -> None:

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from impasto.options import Options
     from impasto.output import save_image
     from impasto.recipe import read_recipe
-    from impasto.transfer import Iterate, Result, Transfer, iterate, prepare, stylize
+    from impasto.run import Iterate, Result, Transfer
+    from impasto.transfer import iterate, prepare, stylize
 
 _HOMES = {
     "ImpastoError": "errors",
-    "Iterate": "transfer",
+    "Iterate": "run",
     "Options": "options",
-    "Result": "transfer",
-    "Transfer": "transfer",
+    "Result": "run",
+    "Transfer": "run",
     "iterate": "transfer",
     "load_image": "image",
     "prepare": "transfer",

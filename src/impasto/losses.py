@@ -7,26 +7,46 @@ function that adds its gradient, in place, to a gradient that is being gathered 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol
+
 import torch
 from torch import Tensor
 
 GRAM_BLOCK = 4096  # positions summed at a time, in half precision: their number may be millions
+LEVELS = 255  # published weights of total variation are for pixels in 0..255
+
+ContentLoss = Literal["relative", "gatys", "sum", "mean"]
+StyleLoss = Literal["relative", "gatys", "seed", "mean"]
+VariationLoss = Literal["squared", "power", "absolute"]
 
 
-def gram_matrix(features: Tensor) -> Tensor:
-    """[1, C, H, W] -> [C, C] in float32 or better, summed over positions: F Fᵀ (Gatys et al. 2016, eq. 3)."""
-    positions = features[0].permute(1, 2, 0).reshape(-1, features.shape[1])  # [N, C]
+def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """[1, C, H, W] -> [C, C] in float32 or better, summed over positions: F Fᵀ (Gatys et al. 2016, eq. 3).
+
+    With a guide [1, 1, H, W] each position counts by its share, T² F Fᵀ with the guide T² (Gatys et al. 2017, eq. 5).
+    """
+    positions = _rows(features)
+    weighted = positions if guide is None else positions * _rows(guide).to(positions.dtype)
     if positions.dtype in (torch.float32, torch.float64):
-        return positions.T @ positions
-    blocks = torch.split(positions, GRAM_BLOCK)
-    return torch.stack([(block.T @ block).float() for block in blocks]).sum(0)
+        return weighted.T @ positions
+    blocks = zip(*(torch.split(side, GRAM_BLOCK) for side in (weighted, positions)), strict=True)
+    return torch.stack([(left.T @ right).float() for left, right in blocks]).sum(0)
 
 
-def add_gram_gradient(grad: Tensor, features: Tensor, sensitivity: Tensor) -> None:
-    """grad [1, C, H, W] += (S + Sᵀ) F, where S [C, C] is the loss's gradient of the Gram matrix."""
+def add_gram_gradient(grad: Tensor, features: Tensor, sensitivity: Tensor, guide: Tensor | None = None) -> None:
+    """grad [1, C, H, W] += (S + Sᵀ) F, where S [C, C] is the loss's gradient of the Gram matrix; times the guide."""
     rows, target = (tensor[0].permute(1, 2, 0) for tensor in (features, grad))  # [H, W, C]
+    if guide is not None:
+        rows = rows * guide[0].permute(1, 2, 0).to(rows.dtype)
     matrix = (sensitivity + sensitivity.T).to(features.dtype).expand(rows.shape[0], -1, -1)
     torch.baddbmm(target, rows, matrix, out=target)
+
+
+def _rows(features: Tensor) -> Tensor:
+    return features[0].permute(1, 2, 0).reshape(-1, features.shape[1])  # [N, C]
 
 
 def squared_error(features: Tensor, target: Tensor) -> Tensor:
@@ -56,6 +76,134 @@ def add_variation_gradient(grad: Tensor, image: Tensor, axis: int, sensitivity: 
     grad.narrow(axis, 0, difference.shape[axis]).sub_(difference)
 
 
+def power_variation(image: Tensor) -> Tensor:
+    """Σ (dx² + dy²)^1.25 over the pixels of [1, C, H, W] that have both neighbours, in levels of 255: the seed's."""
+    down, across = _corners(image)
+    return (down.square() + across.square()).pow(1.25).sum()
+
+
+def add_power_variation_gradient(grad: Tensor, image: Tensor, *, sensitivity: Tensor) -> None:
+    """grad [1, C, H, W] += s times the gradient of `power_variation`."""
+    down, across = _corners(image)
+    slope = (down.square() + across.square()).pow_(0.25).mul_(2.5 * LEVELS * sensitivity)
+    down, across = down * slope, across * slope
+    grad[..., 1:, :-1] += down
+    grad[..., :-1, 1:] += across
+    grad[..., :-1, :-1] -= down + across
+
+
+def absolute_variation(image: Tensor, axis: int) -> Tensor:
+    """Σ |differences| of neighbours along an axis, in levels of 255: over both, neural-style-pt's total variation."""
+    return LEVELS * image.diff(dim=axis).abs().sum()
+
+
+def add_absolute_variation_gradient(grad: Tensor, image: Tensor, axis: int, sensitivity: Tensor) -> None:
+    """grad [1, C, H, W] += s times the gradient of `absolute_variation`; 0 where neighbours are equal."""
+    sign = image.diff(dim=axis).sign_().mul_(LEVELS * sensitivity)
+    grad.narrow(axis, 1, sign.shape[axis]).add_(sign)
+    grad.narrow(axis, 0, sign.shape[axis]).sub_(sign)
+
+
+def _corners(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences to the lower and to the right neighbour of all pixels that have both, [1, C, H-1, W-1]."""
+    corner = image[..., :-1, :-1]
+    return (image[..., 1:, :-1] - corner) * LEVELS, (image[..., :-1, 1:] - corner) * LEVELS
+
+
 def relative_error(value: Tensor, target: Tensor) -> Tensor:
     """‖X - Y‖² / ‖Y‖², a number: 0 when equal, 1 when X = 0. Ours: docs/method.md#relative-errors."""
     return (value - target).square().sum() / target.square().sum().clamp_min(torch.finfo(target.dtype).tiny)
+
+
+def style_relative(gram: Tensor, target: Tensor, positions: float, pixels: int) -> Tensor:
+    """‖G/N - A‖² / ‖A‖², ours. As of every style loss here, G and A [C, C] are per position: docs/method.md#style."""
+    return relative_error(gram, target)
+
+
+def style_gatys(gram: Tensor, target: Tensor, positions: float, pixels: int) -> Tensor:
+    """Σ (G - A)² / (4 C² N²) (Gatys et al. 2016, eq. 4)."""
+    return (gram - target).square().sum() / (4 * gram.shape[0] ** 2)
+
+
+def style_seed(gram: Tensor, target: Tensor, positions: float, pixels: int) -> Tensor:
+    """Σ (G - A)² / (4 (3 H₀ W₀)²), with H₀ W₀ the pixels of the picture at every layer: the seed's script."""
+    return ((gram - target) * (positions / (3 * pixels))).square().sum() / 4
+
+
+def style_mean(gram: Tensor, target: Tensor, positions: float, pixels: int) -> Tensor:
+    """The mean over C × C of (G/(C N) - A/(C N))²: neural-style, neural-style-pt."""
+    return ((gram - target) / gram.shape[0]).square().mean()
+
+
+def content_relative(error: Tensor, energy: Tensor, count: int) -> Tensor:
+    """Σ (F - P)² / Σ P², ours; of every content loss here, error = Σ (F - P)²: docs/method.md#content."""
+    return error / energy
+
+
+def content_gatys(error: Tensor, energy: Tensor, count: int) -> Tensor:
+    """½ Σ (F - P)² (Gatys et al. 2016, eq. 1)."""
+    return error / 2
+
+
+def content_sum(error: Tensor, energy: Tensor, count: int) -> Tensor:
+    """Σ (F - P)²: the seed's TensorFlow script."""
+    return error
+
+
+def content_mean(error: Tensor, energy: Tensor, count: int) -> Tensor:
+    """The mean of (F - P)² over `count` = C·N numbers: neural-style, neural-style-pt."""
+    return error / count
+
+
+def variation_per_pixel(variation: Tensor, positions: int) -> Tensor:
+    """Σ (dx² + dy²) / N, ours: docs/method.md#total-variation."""
+    return variation / positions
+
+
+def variation_sum(variation: Tensor, positions: int) -> Tensor:
+    """The sum as it is: the seed, neural-style-pt."""
+    return variation
+
+
+class AddGradient(Protocol):
+    """Adds the gradient of a sum over features, in place."""
+
+    def __call__(self, grad: Tensor, image: Tensor, /, *, sensitivity: Tensor) -> None: ...
+
+
+@dataclass(frozen=True)
+class VariationFormula:
+    """A total variation: sums of differences along axes, apart or together, and what is made of their total."""
+
+    sums: tuple[tuple[tuple[int, ...], Callable[[Tensor], Tensor], AddGradient], ...]
+    loss: Callable[[Tensor, int], Tensor]
+
+
+CONTENT_LOSSES: dict[ContentLoss, Callable[[Tensor, Tensor, int], Tensor]] = {
+    "relative": content_relative,
+    "gatys": content_gatys,
+    "sum": content_sum,
+    "mean": content_mean,
+}
+STYLE_LOSSES: dict[StyleLoss, Callable[[Tensor, Tensor, float, int], Tensor]] = {
+    "relative": style_relative,
+    "gatys": style_gatys,
+    "seed": style_seed,
+    "mean": style_mean,
+}
+VARIATION_LOSSES: dict[VariationLoss, VariationFormula] = {
+    "squared": VariationFormula(
+        tuple(
+            ((axis,), partial(variation, axis=axis), partial(add_variation_gradient, axis=axis)) for axis in (2, 3)
+        ),
+        variation_per_pixel,
+    ),
+    "power": VariationFormula((((2, 3), power_variation, add_power_variation_gradient),), variation_sum),
+    "absolute": VariationFormula(
+        tuple(
+            ((axis,), partial(absolute_variation, axis=axis), partial(add_absolute_variation_gradient, axis=axis))
+            for axis in (2, 3)
+        ),
+        variation_sum,
+    ),
+}

@@ -1,112 +1,38 @@
 """The weighted sum of losses that a picture minimises, split into additive statistics and the loss of their sums.
 
-The targets are computed once. `statistics` gives the sums of one tile, `losses` the losses of the sums of all
-tiles, and `add_gradient` carries the gradient of the sums back to the features of one tile.
+The targets are computed once, by `from_images`, and bound to the weights in terms: see `terms`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from impasto import losses
-from impasto.tiles import IMAGE, Tile, plan
+from impasto import losses, masks
+from impasto.terms import ContentTerm, StyleTerm, Term, VariationTerm
+from impasto.tiles import Tile, plan
 from impasto.vgg import Encoder, Tap
 
 
-class Term(Protocol):
-    """One loss at one tap."""
+@dataclass(frozen=True)
+class Formulas:
+    """Which formula each loss has: names of `losses.CONTENT_LOSSES` and so on."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def tap(self) -> str: ...
-    @property
-    def weight(self) -> float: ...
-
-    def statistic(self, features: Tensor, tile: Tile) -> Tensor: ...
-    def loss(self, statistic: Tensor) -> Tensor: ...
-    def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None: ...
+    content: losses.ContentLoss = "relative"
+    style: losses.StyleLoss = "relative"
+    variation: losses.VariationLoss = "squared"
 
 
 @dataclass(frozen=True)
-class StyleTerm:
-    """Relative error of the Gram matrix: ‖G/N - A‖² / ‖A‖²; docs/method.md#style."""
+class Region:
+    """A part of the picture, and the styles that paint there."""
 
-    tap: str
-    weight: float
-    target: Tensor  # A [C, C]: the style's Gram matrix by its own number of positions
-    positions: int  # N of the whole picture
-
-    @property
-    def name(self) -> str:
-        return f"style {self.tap}"
-
-    def statistic(self, features: Tensor, tile: Tile) -> Tensor:
-        return losses.gram_matrix(tile.inner(features, Tap.parse(self.tap).stride))
-
-    def loss(self, statistic: Tensor) -> Tensor:
-        return losses.relative_error(statistic / self.positions, self.target)
-
-    def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None:
-        stride = Tap.parse(self.tap).stride
-        losses.add_gram_gradient(tile.inner(grad, stride), tile.inner(features, stride), sensitivity)
-
-
-@dataclass(frozen=True)
-class ContentTerm:
-    """Relative error of the features: Σ (F - P)² / Σ P²; docs/method.md#content."""
-
-    tap: str
-    weight: float
-    target: Tensor  # P [1, C, H, W] of the whole picture
-    energy: Tensor  # Σ P²
-
-    @property
-    def name(self) -> str:
-        return f"content {self.tap}"
-
-    def statistic(self, features: Tensor, tile: Tile) -> Tensor:
-        stride = Tap.parse(self.tap).stride
-        return losses.squared_error(tile.inner(features, stride), tile.part(self.target, stride))
-
-    def loss(self, statistic: Tensor) -> Tensor:
-        return statistic / self.energy
-
-    def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None:
-        stride = Tap.parse(self.tap).stride
-        losses.add_squared_error_gradient(
-            tile.inner(grad, stride),
-            tile.inner(features, stride),
-            tile.part(self.target, stride),
-            sensitivity,
-        )
-
-
-@dataclass(frozen=True)
-class VariationTerm:
-    """Total variation per pixel: Σ (dx² + dy²) / N; docs/method.md#total-variation."""
-
-    weight: float
-    positions: int
-    name: str = "total variation"
-    tap: str = IMAGE
-
-    def statistic(self, features: Tensor, tile: Tile) -> Tensor:
-        down, across = (losses.variation(tile.with_next(features, axis), axis) for axis in (2, 3))
-        return down + across
-
-    def loss(self, statistic: Tensor) -> Tensor:
-        return statistic / self.positions
-
-    def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None:
-        for axis in (2, 3):
-            views = tile.with_next(grad, axis), tile.with_next(features, axis)
-            losses.add_variation_gradient(*views, axis, sensitivity)
+    mask: Tensor | None = None  # [1, 1, H, W] in 0..1, of the picture's pixels; None: everywhere
+    shares: Sequence[float] = ()  # of each style, 0 for one that does not paint here; none: equal ones
+    style_masks: Sequence[Tensor | None] = ()  # [1, 1, h, w]: which part of each style counts
 
 
 @dataclass(frozen=True)
@@ -169,28 +95,61 @@ def from_images(
     style_weight: float,
     tv_weight: float,
     tile: int | None,
+    formulas: Formulas = Formulas(),
+    regions: Sequence[Region] = (Region(),),
 ) -> Objective:
     """Encodes the targets and binds them to the weights. Pictures are [1, 3, H, W], sRGB in 0..1.
 
-    Layers of one kind share its weight in proportion to their own. Several styles are averaged, each by its own
-    Gram matrix, so that a large picture counts no more than a small one.
+    Layers of one kind share its weight in proportion to their own (of style with the formula "mean", each has the
+    whole of it). Several styles are averaged, each by its own Gram matrix, so that a large picture counts no more
+    than a small one. A region has the style's weight by its share of the pixels: its styles are as strong as if it
+    were the whole. Without content layers, as for a texture, only the size of `content` counts.
     """
-    height, width = content.shape[2:]
-    grams = [style_targets(encoder, style, list(style_layers), tile) for style in styles]
-    features = content_targets(encoder, content, list(content_layers), tile)
+    size = (content.shape[2], content.shape[3])
+    layers = style_layers if formulas.style == "mean" else _shares(style_layers)
     terms: list[Term] = []
-    for tap, weight in style_layers.items():
-        stride = Tap.parse(tap).stride
-        target = torch.stack([gram[tap] for gram in grams]).mean(0)
-        positions = -(-height // stride) * -(-width // stride)
-        terms.append(StyleTerm(tap, style_weight * weight / sum(style_layers.values()), target, positions))
-    for tap, weight in content_layers.items():
+    for number, region in enumerate(regions, 1 if len(regions) > 1 else 0):
+        targets = _region_targets(encoder, styles, region, list(layers), tile)
+        for tap, share in layers.items():
+            guide, positions, covered = _cover(encoder, region.mask, tap, size)
+            if positions >= 1:  # else the tap has nothing to say of so small a region
+                weight = style_weight * share * covered
+                terms.append(
+                    StyleTerm(tap, weight, targets[tap], positions, size[0] * size[1], formulas.style, guide, number)
+                )
+    features = content_targets(encoder, content, list(content_layers), tile) if content_layers else {}
+    for tap, share in _shares(content_layers).items():
         target = features[tap]
         energy = target.to(torch.promote_types(target.dtype, torch.float32)).square().sum()
-        terms.append(ContentTerm(tap, content_weight * weight / sum(content_layers.values()), target, energy))
+        terms.append(ContentTerm(tap, content_weight * share, target, energy, formulas.content))
     if tv_weight:
-        terms.append(VariationTerm(tv_weight, height * width))
+        terms.append(VariationTerm(tv_weight, size[0] * size[1], formulas.variation))
     return Objective(terms)
+
+
+def _shares(layers: Mapping[str, float]) -> dict[str, float]:
+    return {tap: weight / sum(layers.values()) for tap, weight in layers.items()}
+
+
+def _region_targets(
+    encoder: Encoder, styles: Sequence[Tensor], region: Region, taps: Sequence[str], tile: int | None
+) -> dict[str, Tensor]:
+    """{tap: the mean of the Gram matrices of the region's styles, by their shares}."""
+    shares = region.shares or [1.0] * len(styles)
+    parts = zip(shares, styles, region.style_masks or [None] * len(styles), strict=True)
+    grams = [(share, style_targets(encoder, style, taps, tile, mask)) for share, style, mask in parts if share]
+    return {tap: torch.stack([share * gram[tap] for share, gram in grams]).sum(0) / sum(shares) for tap in taps}
+
+
+def _cover(
+    encoder: Encoder, mask: Tensor | None, tap: str, size: tuple[int, int]
+) -> tuple[Tensor | None, float, float]:
+    """A region's guide at a tap, its sum, and the share of the picture's (height, width) that the region covers."""
+    stride = Tap.parse(tap).stride
+    if mask is None:
+        return None, -(-size[0] // stride) * -(-size[1] // stride), 1.0
+    guide = masks.guide(mask, stride, encoder.reach(tap))
+    return guide, float(guide.sum()), float(mask.mean())
 
 
 def unrelated_error(
@@ -215,17 +174,22 @@ def unrelated_error(
     return sum(errors) / (len(styles) * sum(layers.values()))
 
 
-def style_targets(encoder: Encoder, style: Tensor, taps: Sequence[str], tile: int | None) -> dict[str, Tensor]:
-    """{tap: Gram matrix [C, C] by the number of positions} of a picture, tile by tile."""
+def style_targets(
+    encoder: Encoder, style: Tensor, taps: Sequence[str], tile: int | None, mask: Tensor | None = None
+) -> dict[str, Tensor]:
+    """{tap: Gram matrix [C, C] by the number of positions} of a picture, or of a part of it, tile by tile."""
+    strides = {tap: Tap.parse(tap).stride for tap in taps}
+    guides = {} if mask is None else {tap: masks.guide(mask, strides[tap], encoder.reach(tap)) for tap in taps}
     sums: dict[str, Tensor] = {}
-    positions: dict[str, int] = {}
+    positions: dict[str, float] = {tap: float(guide.sum()) for tap, guide in guides.items()}
     for part in plan(style.shape[2], style.shape[3], tile, encoder.halo, encoder.stride):
         features = encoder.forward(part.crop(style))
-        for tap in taps:
-            inner = part.inner(features[tap], Tap.parse(tap).stride)
-            gram = losses.gram_matrix(inner)
+        for tap, stride in strides.items():
+            inner = part.inner(features[tap], stride)
+            gram = losses.gram_matrix(inner, part.part(guides[tap], stride) if guides else None)
             sums[tap] = sums[tap] + gram if tap in sums else gram
-            positions[tap] = positions.get(tap, 0) + inner.shape[2] * inner.shape[3]
+            if not guides:
+                positions[tap] = positions.get(tap, 0) + inner.shape[2] * inner.shape[3]
     return {tap: gram / positions[tap] for tap, gram in sums.items()}
 
 

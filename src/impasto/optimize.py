@@ -1,8 +1,8 @@
 """Minimising a function of a picture: L-BFGS and Adam, one evaluation at a time.
 
 They know neither the network nor the losses: only a function from a picture to its value and gradient. Both keep
-the picture inside 0..1, and both survive an evaluation that is not a number: back to the best point, more
-carefully. L-BFGS also takes back a loss that has exploded; Adam's passes, as its steps are bounded.
+the picture inside 0..1, unless told not to, and both survive an evaluation that is not a number: back to the best
+point, more carefully. L-BFGS also takes back a loss that has exploded; Adam's passes, as its steps are bounded.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ KNEE = 8  # periods across the picture: coarser structure is not favoured furthe
 CHROMA = 0.6  # how readily a step changes colour, against brightness
 FIRST_STEP = 0.02  # root mean square change of the pixels by the first step, in 0..1
 LEARNING_RATE = 0.02  # of Adam, in 0..1
+BETA2 = 0.99  # of Adam: how long it remembers the squares of the gradient
 EXPLODED = 1.5  # an evaluation this many times above the best is taken back
 RESTARTS = 3
 
@@ -40,7 +41,7 @@ class Value:
 class Point:
     """A picture and the function's value there."""
 
-    image: Tensor  # [1, 3, H, W], in 0..1
+    image: Tensor  # [1, 3, H, W], in 0..1 where it is clipped
     value: Value
 
 
@@ -48,9 +49,18 @@ Function = Callable[[Tensor], Value]
 
 
 def minimize(
-    method: Literal["lbfgs", "adam"], function: Function, start: Tensor, evaluations: int
+    method: Literal["lbfgs", "adam"],
+    function: Function,
+    start: Tensor,
+    evaluations: int,
+    *,
+    clip: bool = True,
+    learning_rate: float = LEARNING_RATE,
+    beta2: float = BETA2,
 ) -> Iterator[Point]:
     """Yields, after each evaluation, the point that was reached; the last is the best that L-BFGS has found.
+
+    clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's.
 
     Raises:
         DivergedError: when the value is not a number at the start, or again after three more careful restarts.
@@ -59,11 +69,13 @@ def minimize(
     if not math.isfinite(point.value.loss):
         raise DivergedError("the loss is not a number at the very start: the options or weights are too extreme")
     yield point
-    steps = _lbfgs if method == "lbfgs" else _adam
-    yield from steps(function, point, evaluations - 1)
+    if method == "lbfgs":
+        yield from _lbfgs(function, point, evaluations - 1, clip)
+    else:
+        yield from _adam(function, point, evaluations - 1, clip=clip, rate=learning_rate, beta2=beta2)
 
 
-def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point]:
+def _lbfgs(function: Function, point: Point, evaluations: int, clip: bool) -> Iterator[Point]:
     """L-BFGS with unit steps (Liu & Nocedal 1989), projected onto the box 0..1.
 
     Step and difference of the gradients are taken between projected points, so that every pair is a true one.
@@ -71,11 +83,11 @@ def _lbfgs(function: Function, point: Point, evaluations: int) -> Iterator[Point
     smooth = Preconditioner(point.image)
     best, memory, size, restarts = point, Memory(HISTORY, smooth), FIRST_STEP, 0
     for evaluation in range(evaluations):
-        free = _free(point)
+        free = _free(point) if clip else torch.ones_like(point.image)
         direction = memory.direction(point.value.grad * free) * free
         if not memory.pairs:
             direction *= size / direction.square().mean().sqrt().clamp_min(1e-30)
-        step = _evaluated(function, (point.image - direction).clamp_(0, 1))
+        step = _evaluated(function, _bounded(point.image - direction, clip))
         if not math.isfinite(step.value.loss) or step.value.loss > EXPLODED * best.value.loss:
             restarts += not math.isfinite(step.value.loss)
             _check_restarts(restarts)
@@ -136,16 +148,18 @@ class Memory:
         return direction
 
 
-def _adam(function: Function, point: Point, evaluations: int) -> Iterator[Point]:
-    """Adam (Kingma & Ba 2015) with β₂ = 0.99, each step projected onto the box 0..1."""
+def _adam(
+    function: Function, point: Point, evaluations: int, *, clip: bool, rate: float, beta2: float
+) -> Iterator[Point]:
+    """Adam (Kingma & Ba 2015, alg. 1), each step projected onto the box 0..1; its ε would be lost in rounding."""
     first, second = torch.zeros_like(point.image), torch.zeros_like(point.image)
-    best, rate, restarts = point, LEARNING_RATE, 0
+    best, restarts = point, 0
     for count in range(1, evaluations + 1):
         grad = point.value.grad
         first.lerp_(grad, 0.1)
-        second.lerp_(grad.square(), 0.01)
-        step = rate * (first / (1 - 0.9**count)) / ((second / (1 - 0.99**count)).sqrt() + 1e-30)
-        point = _evaluated(function, (point.image - step).clamp_(0, 1))
+        second.lerp_(grad.square(), 1 - beta2)
+        step = rate * (first / (1 - 0.9**count)) / ((second / (1 - beta2**count)).sqrt() + 1e-30)
+        point = _evaluated(function, _bounded(point.image - step, clip))
         if not math.isfinite(point.value.loss):
             restarts += 1
             _check_restarts(restarts)
@@ -153,6 +167,10 @@ def _adam(function: Function, point: Point, evaluations: int) -> Iterator[Point]
             first.zero_()
         best = min(best, point, key=lambda candidate: candidate.value.loss)
         yield point
+
+
+def _bounded(image: Tensor, clip: bool) -> Tensor:
+    return image.clamp_(0, 1) if clip else image
 
 
 def _check_restarts(restarts: int) -> None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from impasto.errors import OptionsError
 from impasto.limits import MAX_PIXELS
+from impasto.presets import load_preset, presets
+
+__all__ = ["Options", "load_preset", "make_options", "presets"]
 
 LEAST_WEIGHT = 1e-12  # gradients of smaller ones vanish in float32
+IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"))  # whichever is given last decides
 TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
 
 
@@ -50,7 +51,18 @@ def _parse_numbers(value: object) -> object:
     """`"30,30,18"` or one number -> a list of numbers."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    return [value] if isinstance(value, int) else value
+    return [value] if isinstance(value, (int, float)) else value
+
+
+def _parse_files(value: object) -> object:
+    """One path or a list of them -> a list."""
+    return [value] if isinstance(value, (str, os.PathLike)) else value
+
+
+def _check_sum(weights: tuple[float, ...]) -> tuple[float, ...]:
+    if weights and sum(weights) == 0:
+        raise ValueError("at least one style needs a weight above 0")
+    return weights
 
 
 def _check_weight(value: float) -> float:
@@ -69,6 +81,18 @@ Layers = Annotated[
     dict[str, Weight],
     BeforeValidator(_parse_layers),
     Field(json_schema_extra={"metavar": "NAME[=WEIGHT],…"}),
+]
+Side = Annotated[int, Field(ge=1, le=100_000)]
+Weights = Annotated[
+    tuple[Weight, ...],
+    BeforeValidator(_parse_numbers),
+    AfterValidator(_check_sum),
+    Field(json_schema_extra={"metavar": "X[,X…]"}),
+]
+Files = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_parse_files),
+    Field(json_schema_extra={"metavar": "FILE", "repeated": True}),
 ]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
@@ -89,6 +113,27 @@ class Options(BaseModel):
         le=1,
         description="From 0, nearly the photograph, to 1, nearly all style; alike for every pair.",
     )
+    height: Side | None = Field(default=None, description="Height of the result in pixels, in place of its size.")
+    color: Literal["style", "content", "match"] = Field(
+        default="style",
+        description="Whose colours: the style's, the content's, or the style's made to match the content's first.",
+    )
+    style_weights: Weights = Field(
+        default=(), description="How much each of several styles counts; equal if not given."
+    )
+    style_scale: float = Field(
+        default=1.0, ge=0.05, le=20, description="Size of the strokes: a style's longest side over the result's."
+    )
+    style_size: Side | None = Field(
+        default=None, description="Longest side of the styles at the last scale, in place of their scale."
+    )
+    content_mask: Files = Field(
+        default=(),
+        description="Where styles paint: one mask in grey for each style, or one in colours; the rest is kept.",
+    )
+    style_mask: Files = Field(
+        default=(), description="Which part of each style counts: one mask for each, in grey or in the same colours."
+    )
     content_weight: Weight | None = Field(
         default=None, description="Weight of the content loss; found from the strength if not given."
     )
@@ -98,6 +143,15 @@ class Options(BaseModel):
     style_layers: Layers = Field(
         default=dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0),
         description="Layers of the style loss.",
+    )
+    content_loss: Literal["relative", "gatys", "sum", "mean"] = Field(
+        default="relative", description="Formula of the content loss, which its weight belongs to."
+    )
+    style_loss: Literal["relative", "gatys", "seed", "mean"] = Field(
+        default="relative", description="Formula of the style loss, which its weight belongs to."
+    )
+    tv_loss: Literal["squared", "power", "absolute"] = Field(
+        default="squared", description="Formula of the total variation, which its weight belongs to."
     )
     iterations: Counts = Field(
         default=(26, 24, 20, 10),
@@ -111,12 +165,20 @@ class Options(BaseModel):
         description="How much of the photograph's own detail is added on the way to a finer scale.",
     )
     optimizer: Literal["lbfgs", "adam"] = Field(default="lbfgs", description="How the picture is improved.")
+    learning_rate: float = Field(default=5.1, gt=0, le=255, description="Step of Adam, in grey levels of 0..255.")
+    beta2: float = Field(default=0.99, ge=0, lt=1, description="How long Adam remembers squared gradients.")
+    clip: bool = Field(default=True, description="Keep pixels inside 0..1 while painting, or only at the end.")
     init: Text = Field(
         default="content",
         description="What to start from: content, noise, or a picture file.",
         json_schema_extra={"metavar": "content|noise|FILE"},
     )
     pooling: Literal["max", "avg"] = Field(default="max", description="Pooling between the network's blocks.")
+    borders: Literal["replicate", "zeros", "circular"] = Field(
+        default="replicate",
+        description="How the network sees beyond the picture; circular: as if it repeated.",
+    )
+    bleed: int = Field(default=8, ge=0, le=256, description="Pixels painted beyond each border, and cut off.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of everything random.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to compute.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -131,49 +193,42 @@ class Options(BaseModel):
         default=MAX_PIXELS, ge=1, le=10**12, description="Refuse pictures with more pixels than this."
     )
 
+    def longest(self, height: int, width: int) -> int:
+        """The longest side of the result, for a picture of these proportions."""
+        if self.height is None:
+            return self.size
+        return max(self.height, round(width * self.height / height))
+
     @model_validator(mode="after")
     def _together(self) -> Options:
         for layers in (self.content_layers, self.style_layers):
             _check_layers(layers)
         if self.style_weight == 0 and self.content_weight == 0:
             raise ValueError("style_weight and content_weight cannot both be 0: nothing would be left to paint")
+        if self.content_weight is None and (self.content_loss, self.style_loss) != ("relative", "relative"):
+            raise ValueError(
+                "the strength dial knows relative losses only: with other formulas give a content_weight"
+            )
         return self
 
 
 def make_options(preset: str | os.PathLike[str] | None = None, /, **values: Any) -> Options:
     """The defaults, overridden by a preset, overridden by values. OptionsError in one sentence if impossible."""
+    for pair in IN_PLACE_OF:
+        if all(values.get(name) is not None for name in pair):
+            raise OptionsError(f"{pair[1]} is in place of {pair[0]}: give one of them")
     try:
-        return Options(**(load_preset(preset) | values if preset is not None else values))
+        return Options(**(_without_rivals(load_preset(preset), values) | values if preset is not None else values))
     except ValidationError as error:
         raise OptionsError(_sentence(error)) from None
 
 
-def presets() -> dict[str, str]:
-    """Names of the presets that come with Impasto, and what each is for."""
-    files = sorted(resources.files("impasto.presets").iterdir(), key=lambda file: file.name)
-    return {
-        file.name.removesuffix(".toml"): file.read_text("utf-8").partition("\n")[0].removeprefix("# ")
-        for file in files
-        if file.name.endswith(".toml")
-    }
-
-
-def load_preset(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The options that a preset sets, by its name or from a TOML file. OptionsError if it cannot be read."""
-    known, text = presets(), str(name_or_path)
-    if text in known:
-        return tomllib.loads(resources.files("impasto.presets").joinpath(f"{text}.toml").read_text("utf-8"))
-    if not text.endswith(".toml"):
-        raise OptionsError(f"no preset is named {text!r}: choose from {', '.join(known)}, or give a .toml file")
-    path = Path(text)
-    try:
-        if not path.is_file():
-            raise OptionsError(f"preset {text!r}: no such file")
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:  # the latter of TOML, of its encoding, and of Python's longest number
-        raise OptionsError(f"preset {text!r} cannot be read: {error}") from None
-    except RecursionError:
-        raise OptionsError(f"preset {text!r} cannot be read: it is nested too deeply") from None
+def _without_rivals(preset: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset without what one of the values is in place of: a strength, say, of its content weight."""
+    pairs = [*IN_PLACE_OF, ("strength", "content_weight")]
+    rivals = {one: other for pair in pairs for one, other in (pair, pair[::-1])}
+    gone = {rivals[name] for name in values if name in rivals}
+    return {name: value for name, value in preset.items() if name not in gone}
 
 
 def _sentence(error: ValidationError) -> str:

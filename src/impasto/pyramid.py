@@ -29,14 +29,14 @@ def evaluations(iterations: Sequence[int], count: int) -> list[int]:
     return [iterations[min(index, len(iterations) - 1)] for index in range(count)]
 
 
-def with_bleed(image: Tensor) -> tuple[Tensor, int]:
+def with_bleed(image: Tensor, bleed: int = BLEED) -> tuple[Tensor, int]:
     """[1, 3, H, W] -> the canvas [1, 3, H + 2·margin, W + 2·margin], and its margin.
 
     The network sees the pixels at a border from one side only, so they come out less painted than the others. The
     picture is continued by reflection in the border's own values: a mirror would make a crest of every slope
     towards the border, and a stroke along the border of every crest.
     """
-    canvas, margin = image, min(BLEED, image.shape[2] - 1, image.shape[3] - 1)
+    canvas, margin = image, min(bleed, image.shape[2] - 1, image.shape[3] - 1)
     for axis in (2, 3):
         end = canvas.shape[axis] - 1
         before = 2 * canvas.narrow(axis, 0, 1) - canvas.narrow(axis, 1, margin).flip(axis)

@@ -40,9 +40,9 @@ class Tile:
         width = -(-(self.right - self.left) // stride)
         return features[..., top : top + height, left : left + width]
 
-    def with_next(self, image: Tensor, axis: int) -> Tensor:
-        """The tile's own pixels in its crop, and the next ones along axis 2 or 3 where the picture has them."""
-        bottom, right = self.bottom + (axis == 2), self.right + (axis == 3)
+    def with_next(self, image: Tensor, *axes: int) -> Tensor:
+        """The tile's own pixels in its crop, and the next ones along axes 2, 3 or both where the picture has them."""
+        bottom, right = self.bottom + (2 in axes), self.right + (3 in axes)
         rows = slice(self.top - self.crop_top, min(self.crop_bottom, bottom) - self.crop_top)
         columns = slice(self.left - self.crop_left, min(self.crop_right, right) - self.crop_left)
         return image[..., rows, columns]

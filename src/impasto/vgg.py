@@ -17,7 +17,7 @@ from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
 from impasto.pooling import POOLINGS, Pooling, PoolingName
 from impasto.workspace import Workspace
 
-Borders = Literal["replicate", "zeros"]
+Borders = Literal["replicate", "zeros", "circular"]
 
 WINOGRAD_CHANNELS = 128  # below this many input or output channels the transforms cost more than they save
 
@@ -99,7 +99,8 @@ class Encoder:
         taps: names of the features to return. ValueError for one that the network does not have.
         pooling: "max" is what the network was trained with; Gatys et al. 2016 replace it by "avg".
         borders: how convolutions see beyond the picture. "zeros" is what the network was trained with, and paints
-            an edge along the border; "replicate" continues the features, so that there is none.
+            an edge along the border; "replicate" continues the features, so that there is none; "circular"
+            continues them at the opposite border, so that a picture can be laid out as tiles.
         method: how convolutions are computed; the result is the same.
     """
 
@@ -117,7 +118,7 @@ class Encoder:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.taps = tuple(dict.fromkeys(taps))
-        self.preprocessing, self.borders = preprocessing, borders
+        self.preprocessing, self.borders, self.convolutions = preprocessing, borders, convolutions
         self.workspace = Workspace(device, dtype)
         self.pooling: Pooling = POOLINGS[pooling](self.workspace)
         self.dtype = dtype
@@ -129,7 +130,7 @@ class Encoder:
                     f"these weights have no layer {name!r}: their blocks have {convolutions} convolutions"
                 )
         deepest = max((place.block, place.index) for place in places)
-        self.halo = max(halo(name, convolutions) for name in self.taps)
+        self.halo = max(self.reach(name) for name in self.taps)
         self.stride = max(place.stride for place in places)
         self.layers = [
             _Layer(block, index, self._convolution(tensors, f"conv{block}_{index}", method))
@@ -143,6 +144,10 @@ class Encoder:
         if method == "winograd" and min(weight.shape[:2]) >= WINOGRAD_CHANNELS:
             return Winograd(weight, bias, self.workspace, name)
         return Direct(weight, bias, self.workspace)
+
+    def reach(self, tap: str) -> int:
+        """How many pixels away a position of the tap sees."""
+        return halo(tap, self.convolutions)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Picture [1, 3, H, W], sRGB in 0..1 -> {tap: features [1, C, ⌈H/stride⌉, ⌈W/stride⌉]}, channels last."""
@@ -181,25 +186,32 @@ class Encoder:
                 grad = self.pooling.adjoint(grad, self._outputs[self.layers.index(layer) - 1])
         return self.preprocessing.adjoint(_picture(grad).to(torch.promote_types(self.dtype, torch.float32)))
 
+    @property
+    def _continued(self) -> tuple[int, int]:
+        """Which rows and columns of a padded picture are repeated before its first and after its last."""
+        return (1, -2) if self.borders == "replicate" else (-2, 1)
+
     def _pad(self, x: Tensor) -> Tensor:
         """[H, W, C] -> [H+2, W+2, C]."""
         height, width, channels = x.shape
         padded = self.workspace.take("padded", height + 2, width + 2, channels)
         padded[1:-1, 1:-1] = x
-        if self.borders == "replicate":
-            padded[0, 1:-1], padded[-1, 1:-1] = x[0], x[-1]
-            padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
-        else:
+        if self.borders == "zeros":
             padded[0], padded[-1], padded[:, 0], padded[:, -1] = 0, 0, 0, 0
+        else:
+            before, after = self._continued
+            padded[0, 1:-1], padded[-1, 1:-1] = padded[before, 1:-1], padded[after, 1:-1]
+            padded[:, 0], padded[:, -1] = padded[:, before], padded[:, after]
         return padded
 
     def _unpad(self, grad: Tensor) -> Tensor:
         """The adjoint of `_pad`: [H+2, W+2, C] -> view [H, W, C]."""
-        if self.borders == "replicate":
-            grad[:, 1] += grad[:, 0]
-            grad[:, -2] += grad[:, -1]
-            grad[1] += grad[0]
-            grad[-2] += grad[-1]
+        if self.borders != "zeros":
+            before, after = self._continued
+            grad[:, before] += grad[:, 0]
+            grad[:, after] += grad[:, -1]
+            grad[before] += grad[0]
+            grad[after] += grad[-1]
         return grad[1:-1, 1:-1]
 
 

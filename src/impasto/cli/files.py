@@ -32,7 +32,8 @@ class Files:
         for role, path in self._pictures(options):
             with naming(f"{role} image {describe(path)}"):
                 header = parse(read(path, options.max_pixels), options.max_pixels)
-        size = fit(header.height, header.width, options.size)  # EXIF may still turn it: the longest side stays
+        longest = options.longest(header.height, header.width)  # EXIF may still turn it
+        size = fit(header.height, header.width, longest)
         check_output(self.output, self._inputs(options), clobber=self.clobber, size=size)
         sweep_leftovers(self.output)
 
@@ -51,7 +52,13 @@ class Files:
     def _pictures(self, options: Options) -> list[tuple[str, str]]:
         """Role and path of what is to be opened, the content last."""
         init = [] if options.init in ("content", "noise") else [("init", options.init)]
-        return [*(("style", style) for style in self.styles), *init, ("content", self.content)]
+        masks = [(role, path) for role in ("content_mask", "style_mask") for path in getattr(options, role)]
+        return [
+            *(("style", style) for style in self.styles),
+            *init,
+            *((role.replace("_", " "), path) for role, path in masks),
+            ("content", self.content),
+        ]
 
     def _inputs(self, options: Options) -> list[str]:
         """What no output may be; weights may be a file, too."""

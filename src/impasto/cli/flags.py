@@ -18,8 +18,19 @@ if TYPE_CHECKING:
 
 # Headings of the help. An option that is not named here comes under "Engine".
 _SECTIONS = {
-    "Picture": {"size", "strength", "init", "seed"},
-    "Balance": {"content_weight", "style_weight", "tv_weight", "content_layers", "style_layers", "detail"},
+    "Picture": {"size", "height", "strength", "color", "init", "seed"},
+    "Styles": {"style_weights", "style_scale", "style_size", "content_mask", "style_mask"},
+    "Balance": {
+        "content_weight",
+        "style_weight",
+        "tv_weight",
+        "content_layers",
+        "style_layers",
+        "content_loss",
+        "style_loss",
+        "tv_loss",
+        "detail",
+    },
 }
 
 
@@ -44,11 +55,11 @@ class _Flag(click.Option):
     section: str
 
 
-def chosen_options(preset: str | None, given: Mapping[str, str | None]) -> Options:
+def chosen_options(preset: str | None, given: Mapping[str, Any]) -> Options:
     """Defaults, overridden by the preset, overridden by the flags given. OptionsError that names the flag."""
     from impasto.options import make_options
 
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: value for name, value in given.items() if value not in (None, ())}
     try:
         return make_options(preset, **values)
     except OptionsError as error:
@@ -74,7 +85,10 @@ def _flags() -> tuple[_Flag, ...]:
 def _flag(name: str, field: FieldInfo) -> _Flag:
     default = _as_typed(field.default)
     help_text = f"{field.description}  [{default}]" if default else field.description
-    flag = _Flag([_flag_name(name), name], metavar=_metavar(field), help=help_text)
+    if field.annotation is bool:
+        flag = _Flag([f"{_flag_name(name)}/--no-{name.replace('_', '-')}", name], default=None, help=help_text)
+    else:
+        flag = _Flag([_flag_name(name), name], metavar=_metavar(field), multiple=_repeated(field), help=help_text)
     flag.section = next((section for section, names in _SECTIONS.items() if name in names), "Engine")
     return flag
 
@@ -88,6 +102,8 @@ def _as_typed(default: Any) -> str:
     match default:
         case None:
             return ""
+        case bool():
+            return "on" if default else "off"
         case dict():
             return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in default.items())
         case tuple():
@@ -98,10 +114,14 @@ def _as_typed(default: Any) -> str:
             return str(default)
 
 
+def _repeated(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("repeated"))
+
+
 def _metavar(field: FieldInfo) -> str:
     extra = field.json_schema_extra
     if isinstance(extra, dict) and "metavar" in extra:
         return str(extra["metavar"])
     if get_origin(field.annotation) is Literal:
         return "|".join(get_args(field.annotation))
-    return "N" if field.annotation is int else "X"
+    return "N" if "int" in str(field.annotation) else "X"

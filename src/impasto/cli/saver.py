@@ -44,6 +44,4 @@ class Saver:
 
     def recipe(self, state: Iterate) -> dict[str, Any]:
         """The run's recipe; that of an unfinished picture says how far it got."""
-        if state.last:
-            return self._transfer.recipe
-        return self._transfer.recipe | {"reached": {"scale": state.scale, "evaluations": state.evaluations}}
+        return self._transfer.recipe_of(state)

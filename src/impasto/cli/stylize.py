@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,7 +43,7 @@ def stylize(
     no_clobber: bool,
     as_json: bool,
     quiet: bool,
-    **flags: str | None,
+    **flags: Any,
 ) -> None:
     """Paint the photograph CONTENT in the style of STYLE, or of several styles in equal parts.
 
@@ -62,14 +62,13 @@ def stylize(
 def _paint(files: Files, options: Options, preview: bool, report: Report, interrupts: Interrupts) -> None:
     """From checked files to the picture and its report; raises what ended the run early once both are out."""
     with progress_display(report.shows_progress) as begin:
-        from impasto import pyramid
         from impasto.cli.saver import Saver
         from impasto.device import peak_memory
         from impasto.transfer import prepare
 
-        steps = pyramid.evaluations(options.iterations, len(pyramid.scales(options.size, options.min_size)))
-        files.check_frames(options, sum(steps))
         transfer = prepare(files.content, files.styles, options=options)
+        steps = [evaluations for _, evaluations in transfer.schedule]
+        files.check_frames(options, sum(steps))
         report.notes(transfer.notes)
         saver = Saver(files, transfer, preview=preview)
         interrupts.hold()

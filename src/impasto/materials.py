@@ -1,0 +1,117 @@
+"""What a run paints from, at any scale: the photograph, the styles in their size and colours, and the regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto import color, regions
+from impasto.image import Picture, fit
+from impasto.objective import Region
+from impasto.regions import Division
+
+ColorMode = Literal["style", "content", "match"]
+COLOR_SIDE = 256  # longest side of the pictures whose colours are compared: alike for every scale
+
+
+@dataclass(frozen=True, eq=False)
+class Materials:
+    """Opened pictures, and how they are used. All tensors are on `device`."""
+
+    content: Picture | None  # None for a texture
+    size: tuple[int, int]  # (height, width) that the scales are in proportion to
+    styles: Sequence[Picture]
+    stroke: float  # the longest side of the styles over that of the result
+    mode: ColorMode
+    divisions: Sequence[Division]
+    device: str
+
+    def shape(self, scale: int) -> tuple[int, int]:
+        """(height, width) at a scale."""
+        return fit(*self.size, scale)
+
+    def original(self, scale: int) -> Tensor:
+        """The photograph as it is, [1, 3, H, W]; black for a texture."""
+        if self.content is None:
+            return torch.zeros(1, 3, *self.shape(scale), device=self.device)
+        return self.content.at(*self.shape(scale)).to(self.device)
+
+    def photograph(self, scale: int) -> Tensor:
+        """The photograph that is painted, [1, 3, H, W]: in grey where its colours are put back in the end."""
+        original = self.original(scale)
+        return color.to_grey(original) if self.mode == "content" else original
+
+    def paintings(self, scale: int) -> list[Tensor]:
+        """The styles at a scale, never enlarged, in the colours that the picture is to have."""
+        longest = max(1, round(scale * self.stroke))
+        sizes = [fit(*style.size, min(longest, max(style.size))) for style in self.styles]
+        pictures = [style.at(*size).to(self.device) for style, size in zip(self.styles, sizes, strict=True)]
+        if self.mode == "style":
+            return pictures
+        if self.mode == "match":
+            return [
+                color.apply_color_map(one, colors) for one, colors in zip(pictures, self._color_maps, strict=True)
+            ]
+        grey = color.to_grey(self._small)
+        return [color.match_lightness(color.to_grey(one), grey) for one in pictures]
+
+    def regions(self, scale: int, margin: int, paintings: Sequence[Tensor]) -> list[Region]:
+        """The regions on a canvas with a margin around the picture, for `paintings(scale)`."""
+        sizes = [(one.shape[2], one.shape[3]) for one in paintings]
+        return [
+            Region(
+                self._canvas(division.coverage, scale, margin),
+                division.shares,
+                [
+                    None if part is None else regions.resize(part, *size).to(self.device)
+                    for part, size in zip(division.parts, sizes, strict=True)
+                ],
+            )
+            for division in self.divisions
+        ]
+
+    def cover(self, scale: int, margin: int = 0) -> Tensor | None:
+        """How much of the paint each pixel has, [1, 1, H, W], with a margin; None: all of it."""
+        masks = [self._canvas(division.coverage, scale, margin) for division in self.divisions]
+        if any(mask is None for mask in masks):
+            return None
+        return torch.stack([mask for mask in masks if mask is not None]).sum(0).clamp_(0, 1)
+
+    def finished(self, image: Tensor, scale: int) -> Tensor:
+        """A painted picture with the photograph's own colours, and its own pixels, where it is to keep them."""
+        cover = self.cover(scale)
+        if self.mode == "content":
+            image = color.keep_color(image.clamp(0, 1), self.original(scale))
+        if cover is None:
+            return image
+        original = self.original(scale)
+        return original + cover * (image - original)
+
+    @property
+    def shortfalls(self) -> list[int]:
+        """The longest sides of styles that are smaller than the scale of strokes asks for, by number from 1."""
+        wanted = round(max(self.size) * self.stroke)
+        return [number for number, style in enumerate(self.styles, 1) if max(style.size) < wanted]
+
+    def _canvas(self, coverage: Tensor | None, scale: int, margin: int) -> Tensor | None:
+        if coverage is None:
+            return None
+        mask = regions.resize(coverage, *self.shape(scale)).to(self.device)
+        return F.pad(mask, (margin,) * 4, mode="replicate")
+
+    @cached_property
+    def _small(self) -> Tensor:
+        assert self.content is not None, "a texture has no photograph whose colours could be kept"
+        return self.content.at(*fit(*self.content.size, min(COLOR_SIDE, max(self.content.size))))
+
+    @cached_property
+    def _color_maps(self) -> list[color.ColorMap]:
+        """From each style's colours to the photograph's, the same for every scale."""
+        small = [style.at(*fit(*style.size, min(COLOR_SIDE, max(style.size)))) for style in self.styles]
+        return [color.color_map(one, self._small) for one in small]

@@ -1,0 +1,134 @@
+"""Masks from files: which style paints where, and which part of each style counts.
+
+A mask in grey belongs to one style: white is all of it, black nothing. A mask in flat colours divides a picture into
+regions by the palette below, and black is no region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto.errors import OptionsError
+from impasto.image import Picture
+
+PALETTE = {
+    "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "magenta": (1, 0, 1),
+    "cyan": (0, 1, 1), "white": (1, 1, 1),
+}  # fmt: skip
+COLOURFUL = 0.1  # difference of two channels from which on a pixel is not grey
+LEAST = 0.001  # share of the pixels that is more than a JPEG's dirt
+ASPECT = 0.02  # by how much the proportions of a mask may differ from those of its picture
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask in its own size: coverage in 0..1 by label, "" for a grey one."""
+
+    coverage: dict[str, Tensor]  # each [1, 1, h, w]
+    sha256: str
+
+    @property
+    def grey(self) -> bool:
+        return set(self.coverage) == {""}
+
+
+@dataclass(frozen=True)
+class Division:
+    """One region of the result: its coverage, the styles' shares in it, and the part of each style that counts."""
+
+    coverage: Tensor | None  # [1, 1, h, w] in the mask's own size; None: everywhere
+    shares: tuple[float, ...]
+    parts: tuple[Tensor | None, ...]
+
+
+def read_mask(picture: Picture, of: Picture, role: str, name: str) -> Mask:
+    """A mask of a picture in the same proportions. OptionsError, which names role and file, if it is of another."""
+    height, width = picture.size
+    if abs(height * of.size[1] / (width * of.size[0]) - 1) > ASPECT + 1 / min(*picture.size, *of.size):
+        raise OptionsError(
+            f"{role} {name!r} is {width} x {height} pixels and its picture {of.size[1]} x {of.size[0]}: "
+            "a mask has the size or the proportions of its picture"
+        )
+    image = picture.at(height, width)
+    colourful = (image.amax(1) - image.amin(1) > COLOURFUL).float().mean()
+    coverage = _labels(image) if colourful > LEAST else {"": image.mean(1, keepdim=True)}
+    if not any(bool(part.any()) for part in coverage.values()):
+        raise OptionsError(f"{role} {name!r} is black all over: where it is white or coloured, styles paint")
+    return Mask(coverage, picture.sha256)
+
+
+def divide(content: Sequence[Mask], style: Sequence[Mask], weights: Sequence[float]) -> list[Division]:
+    """Binds masks of the photograph and of the styles to the styles. OptionsError for what does not go together."""
+    count = len(weights)
+    if style and len(style) != count:
+        raise OptionsError(f"expected one style mask for each of {_styles(count)}, got {len(style)}")
+    if len(content) == 1 and not content[0].grey:
+        return _by_colour(content[0], style, weights)
+    if any(not mask.grey for mask in (*content, *style)):
+        raise OptionsError("masks in colours go with one content mask in colours: expected masks in grey")
+    parts = tuple(mask.coverage[""] for mask in style) or (None,) * count
+    if not content:
+        return [Division(None, tuple(weights), parts)]
+    if len(content) != count:
+        raise OptionsError(
+            f"expected a content mask in grey for each of {_styles(count)}, or one in colours; got {len(content)}"
+        )
+    return [
+        Division(mask.coverage[""], _only(index, weights[index] or 1, count), parts)
+        for index, mask in enumerate(content)
+    ]
+
+
+def resize(mask: Tensor, height: int, width: int) -> Tensor:
+    """Coverage [1, 1, h, w] at another size: the mean of what falls on a pixel, or linear between pixels."""
+    smaller = height <= mask.shape[2] and width <= mask.shape[3]
+    return F.interpolate(mask, size=(height, width), mode="area" if smaller else "bilinear").clamp_(0, 1)
+
+
+def _by_colour(content: Mask, style: Sequence[Mask], weights: Sequence[float]) -> list[Division]:
+    """A region has the part in its colour of every style; without style masks, the nth colour has the nth style."""
+    labels = [label for label in PALETTE if label in content.coverage]
+    count = len(weights)
+    if not style:
+        if len(labels) != count:
+            raise OptionsError(
+                f"the content mask has {len(labels)} colours ({', '.join(labels)}) and there are {_styles(count)}: "
+                "expected one for each, in this order, or style masks in the same colours"
+            )
+        return [
+            Division(content.coverage[label], _only(index, weights[index] or 1, count), (None,) * count)
+            for index, label in enumerate(labels)
+        ]
+    divisions = []
+    for label in labels:
+        parts = tuple(mask.coverage.get(label) for mask in style)
+        shares = tuple(weight if part is not None else 0.0 for weight, part in zip(weights, parts, strict=True))
+        if not any(shares):
+            raise OptionsError(f"the content mask has a region in {label}, and no style mask has that colour")
+        divisions.append(Division(content.coverage[label], shares, parts))
+    return divisions
+
+
+def _labels(image: Tensor) -> dict[str, Tensor]:
+    """The nearest of the palette's colours and black for every pixel, {label: [1, 1, h, w]}."""
+    colours = torch.tensor([(0, 0, 0), *PALETTE.values()], dtype=image.dtype)
+    nearest = torch.stack([(image - colour.view(3, 1, 1)).square().sum(1) for colour in colours]).argmin(0)
+    found = {}
+    for index, label in enumerate(PALETTE, 1):
+        coverage = (nearest == index).float()[:, None]
+        if coverage.mean() > LEAST:
+            found[label] = coverage
+    return found
+
+
+def _only(index: int, share: float, count: int) -> tuple[float, ...]:
+    return tuple(share if place == index else 0.0 for place in range(count))
+
+
+def _styles(count: int) -> str:
+    return f"{count} style{'s' * (count != 1)}"
