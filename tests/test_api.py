@@ -21,6 +21,7 @@ NAMES = {
     "read_recipe": "impasto.recipe",
     "save_image": "impasto.output",
     "stylize": "impasto.transfer",
+    "texture": "impasto.transfer",
 }
 
 
@@ -48,6 +49,7 @@ def test_no_other_name() -> None:
         ("stylize", ["content", "style", "preset", "options", "values"]),
         ("prepare", ["content", "style", "preset", "options", "continued", "values"]),
         ("iterate", ["content", "style", "values"]),
+        ("texture", ["style", "size", "tileable", "preset", "options", "values"]),
         ("load_image", ["source", "size"]),
         ("save_image", None),
         ("read_recipe", ["path", "max_pixels"]),

@@ -21,7 +21,7 @@ ROWS = (
     ("objective", "optimize", "pyramid", "regions", "strength"),
     ("terms",),
     ("color", "device", "losses", "masks", "output", "tiles", "vgg", "weights"),
-    ("checkpoint", "convolution", "image", "pooling", "recipe"),
+    ("checkpoint", "convolution", "image", "pooling", "recipe", "remake"),
     ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "srgb", "workspace"),
     ("presets",),
     ("errors", "limits", "threads"),

@@ -17,8 +17,8 @@ from tinyruns import CONTENT, STYLE
 
 from impasto import Iterate, iterate, read_recipe, save_image
 from impasto.cli import saver
+from impasto.cli.painting import _follow
 from impasto.cli.signals import Interrupts, Stopped
-from impasto.cli.stylize import _follow
 from impasto.errors import DivergedError
 
 LONG = ("--size", "64", "--iterations", "5000")

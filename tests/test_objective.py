@@ -10,6 +10,7 @@ from torch import Tensor
 from impasto import losses
 from impasto.objective import (
     ContentTerm,
+    Formulas,
     Objective,
     StyleTerm,
     VariationTerm,
@@ -207,3 +208,19 @@ def test_a_number_of_statistics_that_does_not_fit(make_encoder: MakeEncoder, mak
     objective = _bind(make_encoder(TAPS), make_picture(8, 8), [make_picture(8, 8)])
     with pytest.raises(ValueError, match="zip"):
         objective.losses([torch.zeros(())])
+
+
+@pytest.mark.parametrize("variation", ["squared", "power", "absolute"])
+def test_a_picture_that_is_repeated_has_no_border(
+    make_encoder: MakeEncoder, make_picture: MakePicture, variation: str
+) -> None:
+    """Loss and gradient of a rolled picture are those of the picture, rolled."""
+    encoder = make_encoder(["relu2_1"], borders="circular")
+    objective = from_images(
+        encoder, make_picture(8, 12), [make_picture(9, 9)], content_layers={}, style_layers={"relu2_1": 1},
+        content_weight=0, style_weight=1, tv_weight=1, tile=None, formulas=Formulas(variation=variation),
+    )  # fmt: skip
+    picture, shift = make_picture(8, 12, 3), (2, 4)
+    plain, rolled = (_losses(encoder, objective, one) for one in (picture, picture.roll(shift, (2, 3))))
+    assert rolled[1] == pytest.approx(plain[1], rel=1e-6)
+    torch.testing.assert_close(rolled[2], plain[2].roll(shift, (2, 3)), rtol=1e-9, atol=1e-9)

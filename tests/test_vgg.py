@@ -237,3 +237,19 @@ def test_a_tap_by_name() -> None:
     assert [Tap.parse(f"conv{block}_1").stride for block in range(1, 6)] == [1, 2, 4, 8, 16]
     names = ["relu5_1", "conv2_1", "relu1_2", "conv1_2", "relu1_1"]
     assert sorted(names, key=Tap.parse) == ["relu1_1", "conv1_2", "relu1_2", "conv2_1", "relu5_1"]
+
+
+@pytest.mark.parametrize("method", ["direct", "winograd"])
+def test_circular_borders_know_no_border(make_encoder: MakeEncoder, make_picture: MakePicture, method: str) -> None:
+    """A picture that is rolled by whole positions has rolled features, and a rolled gradient."""
+    encoder = make_encoder(["relu1_1", "conv3_2"], borders="circular", method=method)
+    picture = make_picture(16, 24)
+    found = []
+    for image, shift in ((picture, (0, 0)), (picture.roll((4, -8), (2, 3)), (4, -8))):
+        features = {tap: feature.clone() for tap, feature in encoder.forward(image).items()}
+        grad = encoder.backward(lambda tap, grad, now=features: grad.add_(now[tap]))
+        strides = {"relu1_1": 1, "conv3_2": 4}
+        back = [feature.roll([-part // strides[tap] for part in shift], (2, 3)) for tap, feature in features.items()]
+        found.append([*back, grad.roll([-part for part in shift], (2, 3))])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)

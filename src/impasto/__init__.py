@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from impasto.output import save_image
     from impasto.recipe import read_recipe
     from impasto.run import Iterate, Result, Transfer
-    from impasto.transfer import iterate, prepare, stylize
+    from impasto.transfer import iterate, prepare, stylize, texture
 
 _HOMES = {
     "ImpastoError": "errors",
@@ -26,6 +26,7 @@ _HOMES = {
     "read_recipe": "recipe",
     "save_image": "output",
     "stylize": "transfer",
+    "texture": "transfer",
 }
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "read_recipe",
     "save_image",
     "stylize",
+    "texture",
 ]
 
 

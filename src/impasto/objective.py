@@ -123,7 +123,8 @@ def from_images(
         energy = target.to(torch.promote_types(target.dtype, torch.float32)).square().sum()
         terms.append(ContentTerm(tap, content_weight * share, target, energy, formulas.content))
     if tv_weight:
-        terms.append(VariationTerm(tv_weight, size[0] * size[1], formulas.variation))
+        circular = encoder.borders == "circular"
+        terms.append(VariationTerm(tv_weight, size[0] * size[1], formulas.variation, circular))
     return Objective(terms)
 
 
@@ -183,7 +184,8 @@ def style_targets(
     sums: dict[str, Tensor] = {}
     positions: dict[str, float] = {tap: float(guide.sum()) for tap, guide in guides.items()}
     for part in plan(style.shape[2], style.shape[3], tile, encoder.halo, encoder.stride):
-        features = encoder.forward(part.crop(style))
+        with encoder.not_repeated():
+            features = encoder.forward(part.crop(style))
         for tap, stride in strides.items():
             inner = part.inner(features[tap], stride)
             gram = losses.gram_matrix(inner, part.part(guides[tap], stride) if guides else None)

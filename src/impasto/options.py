@@ -19,6 +19,7 @@ from impasto.presets import load_preset, presets
 __all__ = ["Options", "load_preset", "make_options", "presets"]
 
 LEAST_WEIGHT = 1e-12  # gradients of smaller ones vanish in float32
+TEXTURE = {"init": "noise", "iterations": (100, 60, 40, 20)}  # where there is no content to begin with
 IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"))  # whichever is given last decides
 TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
 
@@ -212,22 +213,29 @@ class Options(BaseModel):
         return self
 
 
-def make_options(preset: str | os.PathLike[str] | None = None, /, **values: Any) -> Options:
-    """The defaults, overridden by a preset, overridden by values. OptionsError in one sentence if impossible."""
+def make_options(preset: str | os.PathLike[str] | Mapping[str, Any] | None = None, /, **values: Any) -> Options:
+    """The defaults, overridden by a preset, overridden by values. OptionsError in one sentence if impossible.
+
+    preset: a name, a TOML file, or the options themselves.
+    """
     for pair in IN_PLACE_OF:
         if all(values.get(name) is not None for name in pair):
             raise OptionsError(f"{pair[1]} is in place of {pair[0]}: give one of them")
+    if preset is None:
+        base: Mapping[str, Any] = {}
+    else:
+        base = preset if isinstance(preset, Mapping) else load_preset(preset)
     try:
-        return Options(**(_without_rivals(load_preset(preset), values) | values if preset is not None else values))
+        return Options(**(_without_rivals(base, values) | values))
     except ValidationError as error:
         raise OptionsError(_sentence(error)) from None
 
 
-def _without_rivals(preset: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_rivals(preset: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A preset without what one of the values is in place of: a strength, say, of its content weight."""
     pairs = [*IN_PLACE_OF, ("strength", "content_weight")]
     rivals = {one: other for pair in pairs for one, other in (pair, pair[::-1])}
-    gone = {rivals[name] for name in values if name in rivals}
+    gone = {rivals[name] for name, value in values.items() if name in rivals and value is not None}
     return {name: value for name, value in preset.items() if name not in gone}
 
 

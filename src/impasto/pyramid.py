@@ -6,6 +6,7 @@ Scales are the same absolute sizes whatever the last one is, and each depends on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -50,7 +51,7 @@ def without_bleed(image: Tensor, margin: int) -> Tensor:
     return image[..., margin : image.shape[2] - margin, margin : image.shape[3] - margin]
 
 
-def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float) -> Tensor:
+def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float, *, circular: bool = False) -> Tensor:
     """Takes a picture to the next scale, and adds what the finer content shows and the coarser did not.
 
     Without that band the photograph's fine edges would have to be found again by optimisation. Pictures have no
@@ -61,7 +62,24 @@ def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float) -> Tenso
         coarse: [1, 3, h, w], the content there.
         fine: [1, 3, H, W], the content at the next scale.
         detail: how much of the band is added; 1 is all of it.
+        circular: whether the pictures go on at their opposite borders.
     """
     size = (fine.shape[2], fine.shape[3])
-    band = fine - F.interpolate(coarse, size=size, mode="bicubic", align_corners=False)
-    return (F.interpolate(image, size=size, mode="bicubic", align_corners=False) + detail * band).clamp_(0, 1)
+    band = fine - _resized(coarse, size, circular)
+    return (_resized(image, size, circular) + detail * band).clamp_(0, 1)
+
+
+def _resized(image: Tensor, size: tuple[int, int], circular: bool) -> Tensor:
+    margins = [_margin(image.shape[axis], size[axis - 2]) if circular else (0, 0) for axis in (2, 3)]
+    (top, out_top), (left, out_left) = margins
+    padded = F.pad(image, (left, left, top, top), mode="circular") if circular else image
+    whole = (size[0] + 2 * out_top, size[1] + 2 * out_left)
+    resized = F.interpolate(padded, size=whole, mode="bicubic", align_corners=False)
+    return resized[..., out_top : out_top + size[0], out_left : out_left + size[1]]
+
+
+def _margin(length: int, wanted: int) -> tuple[int, int]:
+    """Pixels to add on either side, enough for a cubic, and the whole number that they become."""
+    unit = length // math.gcd(length, wanted)
+    margin = unit * max(1, min(-(-4 // unit), length // unit))
+    return margin, margin * wanted // length

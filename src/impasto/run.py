@@ -122,6 +122,8 @@ class Transfer:
             "impasto": __version__,
             "options": self._anonymous_options(),
             "content": content.sha256 if content else None,
+            **({} if content else {"texture": list(self.materials.size[::-1])}),  # width, height
+            **({"continued": self.continued.sha256} if self.continued else {}),
             "styles": [style.sha256 for style in self.materials.styles],
             "weights": self.weights.sha256,
             "computed": asdict(self.compute) | {"threads": torch.get_num_threads(), "torch": torch.__version__},
@@ -168,7 +170,8 @@ class Transfer:
             if picture is None or coarse is None:
                 picture = self._first(content)
             else:
-                picture = pyramid.enlarge(picture, coarse, content, options.detail)
+                repeated = options.borders == "circular"
+                picture = pyramid.enlarge(picture, coarse, content, options.detail, circular=repeated)
             canvas, _ = pyramid.with_bleed(picture, self._bleed)
             target = self._target_error(content, scale) if dial else None
             stage, finish = self._stage(content, scale, weight), self._finish(scale)

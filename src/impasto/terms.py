@@ -104,17 +104,39 @@ class VariationTerm:
     weight: float
     positions: int
     formula: losses.VariationLoss = "squared"
+    circular: bool = False  # whether the picture, one tile then, goes on at its opposite borders
     name: str = "total variation"
     tap: str = IMAGE
 
     def statistic(self, features: Tensor, tile: Tile) -> Tensor:
         sums = losses.VARIATION_LOSSES[self.formula].sums
-        return torch.stack([value(tile.with_next(features, *axes)) for axes, value, _ in sums]).sum()
+        return torch.stack([value(self._with_next(features, tile, axes)) for axes, value, _ in sums]).sum()
 
     def loss(self, statistic: Tensor) -> Tensor:
         return losses.VARIATION_LOSSES[self.formula].loss(statistic, self.positions)
 
     def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None:
         for axes, _, add_gradient in losses.VARIATION_LOSSES[self.formula].sums:
-            views = tile.with_next(grad, *axes), tile.with_next(features, *axes)
-            add_gradient(*views, sensitivity=sensitivity)
+            neighbours = self._with_next(features, tile, axes)
+            if self.circular:
+                own = torch.zeros_like(neighbours)
+                add_gradient(own, neighbours, sensitivity=sensitivity)
+                grad += _folded(own, axes)
+            else:
+                add_gradient(tile.with_next(grad, *axes), neighbours, sensitivity=sensitivity)
+
+    def _with_next(self, features: Tensor, tile: Tile, axes: tuple[int, ...]) -> Tensor:
+        if not self.circular:
+            return tile.with_next(features, *axes)
+        for axis in axes:
+            features = torch.cat([features, features.narrow(axis, 0, 1)], axis)
+        return features
+
+
+def _folded(grad: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """The gradient of the rows and columns that were repeated at the end, added to the first ones."""
+    for axis in reversed(axes):
+        last = grad.shape[axis] - 1
+        grad.narrow(axis, 0, 1).add_(grad.narrow(axis, last, 1))
+        grad = grad.narrow(axis, 0, last)
+    return grad

@@ -12,13 +12,15 @@ from impasto.device import Compute, choose_compute
 from impasto.errors import OptionsError
 from impasto.image import Picture, Source, fit, open_picture
 from impasto.materials import COLOR_SIDE, Materials
-from impasto.options import Options, make_options
+from impasto.options import TEXTURE, Options, make_options
+from impasto.recipe import read_recipe
 from impasto.regions import Division, Mask, divide, read_mask
+from impasto.remake import check_files, continued_options
 from impasto.run import Iterate, Result, Transfer, memory_told
 from impasto.vgg import Encoder
 from impasto.weights import Weights, load_weights
 
-__all__ = ["Iterate", "Result", "Transfer", "iterate", "prepare", "stylize"]
+__all__ = ["Iterate", "Result", "Transfer", "iterate", "prepare", "prepare_texture", "stylize", "texture"]
 
 
 def stylize(
@@ -61,13 +63,90 @@ def prepare(
     continued: Source | None = None,
     **values: Any,
 ) -> Transfer:
-    """Opens and checks everything, so that what cannot work fails here, and starts nothing."""
-    options = _chosen(options, preset, values)
+    """Opens and checks everything, so that what cannot work fails here, and starts nothing.
+
+    continued: a picture to go on from at a larger size. From a file its recipe is taken, too: then `values` say what
+    is to be different, and content and styles have to be those that it was painted with.
+    """
     started = time.perf_counter()
+    recipe = read_recipe(continued) if isinstance(continued, (str, os.PathLike)) else None
+    if recipe is not None and options is None:
+        if preset is not None:
+            raise OptionsError("a continued picture brings its options: give single values, and no preset")
+        check_files(recipe, values)
+        options = make_options(continued_options(recipe), **values)
+    else:
+        options = _chosen(options, preset, values)
     longest = None if options.height else max(options.size, COLOR_SIDE)
     photograph = open_picture(content, role="content", longest=longest, max_pixels=options.max_pixels)
     size = fit(*photograph.size, options.longest(*photograph.size))
-    return _prepare(photograph, size, style, options, continued=continued, started=started)
+    before = None
+    if continued is not None:
+        before = open_picture(continued, role="continued", max_pixels=options.max_pixels)
+        _check_continued(before.size, size)
+    transfer = _prepare(photograph, size, style, options, continued=before, started=started)
+    if recipe is not None:
+        _check_same(recipe, transfer)
+    return transfer
+
+
+def texture(
+    style: Source | Sequence[Source],
+    size: tuple[int, int] = (512, 512),
+    *,
+    tileable: bool = False,
+    preset: str | os.PathLike[str] | None = None,
+    options: Options | None = None,
+    **values: Any,
+) -> Result:
+    """A picture in a style and of nothing: its texture (Gatys et al. 2015, Texture Synthesis).
+
+    Args:
+        style: as for `stylize`.
+        size: (width, height) in pixels.
+        tileable: whether copies of the result can be laid side by side without a seam: `borders="circular"`.
+        **values: any field of `Options` that is not about the content.
+    """
+    transfer = prepare_texture(style, size, tileable=tileable, preset=preset, options=options, **values)
+    for state in transfer:
+        last = state
+    return transfer.result(last)
+
+
+def prepare_texture(
+    style: Source | Sequence[Source],
+    size: tuple[int, int] = (512, 512),
+    *,
+    tileable: bool = False,
+    preset: str | os.PathLike[str] | None = None,
+    options: Options | None = None,
+    **values: Any,
+) -> Transfer:
+    """As `prepare`, for `texture`."""
+    started = time.perf_counter()
+    if options is None:
+        borders = {"borders": "circular"} if tileable else {}
+        options = make_options(TEXTURE if preset is None else preset, **values | borders | {"size": max(size)})
+    if min(size) < 1:
+        raise OptionsError(f"a texture is at least 1 pixel wide and high, not {size[0]} x {size[1]}")
+    if options.color != "style" or options.content_mask:
+        raise OptionsError("a texture has no content: expected color 'style' and no content mask")
+    return _prepare(None, (size[1], size[0]), style, options, started=started)
+
+
+def _check_continued(before: tuple[int, int], size: tuple[int, int]) -> None:
+    shown = f"{before[1]} x {before[0]}"
+    if max(before) > max(size):
+        raise OptionsError(f"the continued picture is {shown} pixels already: give a size of {max(before)} or more")
+    if fit(*size, max(before)) != before:
+        raise OptionsError(f"the continued picture is {shown} pixels: the content has other proportions")
+
+
+def _check_same(recipe: Mapping[str, Any], transfer: Transfer) -> None:
+    """OptionsError where a picture is to be continued with another photograph or other styles."""
+    for name, what in (("content", "photograph"), ("styles", "styles"), ("weights", "weights")):
+        if recipe.get(name) != transfer.recipe[name]:
+            raise OptionsError(f"the continued picture was painted with other {what}: give the same files as then")
 
 
 def _chosen(options: Options | None, preset: str | os.PathLike[str] | None, values: Mapping[str, Any]) -> Options:
@@ -87,7 +166,7 @@ def _prepare(
     style: Source | Sequence[Source],
     options: Options,
     *,
-    continued: Source | None = None,
+    continued: Picture | None = None,
     started: float,
 ) -> Transfer:
     """The run of a picture of that (height, width)."""
@@ -100,7 +179,6 @@ def _prepare(
     start = None
     if options.init not in ("content", "noise"):
         start = open_picture(options.init, role="init", longest=max(size), max_pixels=most)
-    before = open_picture(continued, role="continued", max_pixels=most) if continued is not None else None
     masks, divisions = _divide(photograph, styles, options)
     with memory_told(max(size)):
         weights = load_weights(options.weights)
@@ -108,7 +186,7 @@ def _prepare(
         encoder = _load_encoder(weights, compute, options)
     materials = Materials(photograph, size, styles, stroke, options.color, divisions, compute.device)
     seconds = time.perf_counter() - started
-    return Transfer(options, materials, start, before, masks, weights.info, compute, encoder, seconds)
+    return Transfer(options, materials, start, continued, masks, weights.info, compute, encoder, seconds)
 
 
 def _divide(

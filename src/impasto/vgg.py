@@ -6,7 +6,8 @@ frozen: gradients flow to the picture only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -118,7 +119,8 @@ class Encoder:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.taps = tuple(dict.fromkeys(taps))
-        self.preprocessing, self.borders, self.convolutions = preprocessing, borders, convolutions
+        self.preprocessing, self.convolutions = preprocessing, convolutions
+        self.borders: Borders = borders
         self.workspace = Workspace(device, dtype)
         self.pooling: Pooling = POOLINGS[pooling](self.workspace)
         self.dtype = dtype
@@ -148,6 +150,16 @@ class Encoder:
     def reach(self, tap: str) -> int:
         """How many pixels away a position of the tap sees."""
         return halo(tap, self.convolutions)
+
+    @contextmanager
+    def not_repeated(self) -> Iterator[None]:
+        """For pictures that are not laid as tiles, such as the style of a texture that is: no seam around them."""
+        before = self.borders
+        self.borders = "replicate" if before == "circular" else before
+        try:
+            yield
+        finally:
+            self.borders = before
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Picture [1, 3, H, W], sRGB in 0..1 -> {tap: features [1, C, ⌈H/stride⌉, ⌈W/stride⌉]}, channels last."""

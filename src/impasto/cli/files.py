@@ -21,20 +21,24 @@ if TYPE_CHECKING:
 class Files:
     """Where one run reads and writes."""
 
-    content: str
+    content: str | None  # none for a texture
     styles: tuple[str, ...]
     output: str
+    source: str | None = None  # a picture to go on from
     clobber: bool = True
     save_every: int | None = None  # evaluations between the pictures that stay beside the output
 
-    def check(self, options: Options) -> None:
-        """ImageError for inputs that are no pictures and outputs that cannot be; sweeps away leftovers."""
+    def check(self, options: Options, size: tuple[int, int] | None = None) -> None:
+        """ImageError for inputs that are no pictures and outputs that cannot be; sweeps away leftovers.
+
+        size: (width, height) of a texture; else it follows from the content.
+        """
         for role, path in self._pictures(options):
             with naming(f"{role} image {describe(path)}"):
                 header = parse(read(path, options.max_pixels), options.max_pixels)
         longest = options.longest(header.height, header.width)  # EXIF may still turn it
-        size = fit(header.height, header.width, longest)
-        check_output(self.output, self._inputs(options), clobber=self.clobber, size=size)
+        height_width = fit(header.height, header.width, longest) if size is None else size[::-1]
+        check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
         sweep_leftovers(self.output)
 
     def check_frames(self, options: Options, evaluations: int) -> None:
@@ -57,7 +61,8 @@ class Files:
             *(("style", style) for style in self.styles),
             *init,
             *((role.replace("_", " "), path) for role, path in masks),
-            ("content", self.content),
+            *([("continued", self.source)] if self.source else []),
+            *([("content", self.content)] if self.content else []),
         ]
 
     def _inputs(self, options: Options) -> list[str]:

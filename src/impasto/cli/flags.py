@@ -37,8 +37,12 @@ _SECTIONS = {
 class OptionsCommand(click.Command):
     """A command with a flag for each option. They are made when needed: the model takes time to import."""
 
+    def __init__(self, *arguments: Any, without: frozenset[str] = frozenset(), **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.without = without  # names of options that it has no use for
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*_flags(), *super().get_params(ctx)]
+        return [*(flag for flag in _flags() if flag.name not in self.without), *super().get_params(ctx)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -55,22 +59,22 @@ class _Flag(click.Option):
     section: str
 
 
-def chosen_options(preset: str | None, given: Mapping[str, Any]) -> Options:
-    """Defaults, overridden by the preset, overridden by the flags given. OptionsError that names the flag."""
+def chosen_options(preset: str | Mapping[str, Any] | None, given: Mapping[str, Any]) -> Options:
+    """Defaults, overridden by a preset or a recipe, overridden by the flags given. OptionsError names the flag."""
     from impasto.options import make_options
 
     values = {name: value for name, value in given.items() if value not in (None, ())}
     try:
         return make_options(preset, **values)
     except OptionsError as error:
-        raise OptionsError(_naming(str(error), values, preset)) from None
+        raise OptionsError(_naming(str(error), values, preset if isinstance(preset, str) else None)) from None
 
 
 def _naming(sentence: str, values: Mapping[str, str], preset: str | None) -> str:
     """`tv_weight: …` -> `--tv-weight: …` if it came by a flag, else `preset 'mine.toml': tv_weight: …`."""
     option = re.match(r"(\w+)[.:]", sentence)
     if option and option[1] in values:
-        return f"{_flag_name(option[1])}{sentence.removeprefix(option[1])}"
+        return f"{flag_name(option[1])}{sentence.removeprefix(option[1])}"
     of_preset = option or sentence.startswith("there is no option")  # there is one for every flag
     return f"preset {preset!r}: {sentence}" if preset and of_preset else sentence
 
@@ -83,21 +87,22 @@ def _flags() -> tuple[_Flag, ...]:
 
 
 def _flag(name: str, field: FieldInfo) -> _Flag:
-    default = _as_typed(field.default)
+    default = as_typed(field.default)
     help_text = f"{field.description}  [{default}]" if default else field.description
     if field.annotation is bool:
-        flag = _Flag([f"{_flag_name(name)}/--no-{name.replace('_', '-')}", name], default=None, help=help_text)
+        flag = _Flag([f"{flag_name(name)}/--no-{name.replace('_', '-')}", name], default=None, help=help_text)
     else:
-        flag = _Flag([_flag_name(name), name], metavar=_metavar(field), multiple=_repeated(field), help=help_text)
+        flag = _Flag([flag_name(name), name], metavar=_metavar(field), multiple=_repeated(field), help=help_text)
     flag.section = next((section for section, names in _SECTIONS.items() if name in names), "Engine")
     return flag
 
 
-def _flag_name(name: str) -> str:
+def flag_name(name: str) -> str:
+    """`tv_weight` -> `--tv-weight`."""
     return "--" + name.replace("_", "-")
 
 
-def _as_typed(default: Any) -> str:
+def as_typed(default: Any) -> str:
     """A default as one would type it; nothing for None."""
     match default:
         case None:
@@ -107,9 +112,10 @@ def _as_typed(default: Any) -> str:
         case dict():
             return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in default.items())
         case tuple():
-            return ",".join(map(str, default))
+            return ",".join(as_typed(part) for part in default)
         case float():
-            return f"{default:g}"
+            short = f"{default:g}"
+            return short if float(short) == default else repr(default)
         case _:
             return str(default)
 

@@ -14,6 +14,7 @@ from impasto.cli.messages import say
 from impasto.cli.recipes import presets, show
 from impasto.cli.signals import Interrupts
 from impasto.cli.stylize import stylize
+from impasto.cli.texture import texture
 from impasto.cli.weights import weights
 from impasto.errors import ImpastoError
 
@@ -57,7 +58,7 @@ def impasto(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (stylize, info, presets, show, weights):
+for command in (stylize, texture, info, presets, show, weights):
     impasto.add_command(command)
 
 

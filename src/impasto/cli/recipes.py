@@ -1,25 +1,46 @@
 """`impasto presets` and `impasto show`: settings that come with Impasto, and those in a picture."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import click
 
+from impasto.cli.messages import say
+
 
 @click.command()
-def presets() -> None:
-    """List the presets."""
-    from impasto.options import presets as known_presets
+@click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    """List the presets, or print the options that preset NAME sets, as TOML."""
+    from impasto.presets import load_preset
+    from impasto.presets import presets as known_presets
 
+    if name is not None:
+        for option, value in load_preset(name).items():
+            click.echo(f"{option} = {json.dumps(value)}")
+        return
     known = known_presets()
     width = max(map(len, known))
-    for name, purpose in known.items():
-        click.echo(f"{name:<{width}}  {purpose}")
+    for preset, purpose in known.items():
+        click.echo(f"{preset:<{width}}  {purpose}")
 
 
 @click.command()
 @click.argument("picture")
-def show(picture: str) -> None:
-    """Print the recipe that PICTURE was made with, as JSON."""
+@click.option("--command", "only_command", is_flag=True, help="Print nothing but the command that makes it again.")
+def show(picture: str, only_command: bool) -> None:
+    """Print the recipe that PICTURE was made with, as JSON, and the command that makes it again."""
+    from impasto.cli.command import command_line
     from impasto.recipe import read_recipe
+    from impasto.remake import check_recipe, find_files, recipe_hashes
 
-    click.echo(json.dumps(read_recipe(picture), indent=2))
+    recipe: dict[str, Any] = read_recipe(picture)
+    check_recipe(recipe, picture)
+    files = find_files(recipe_hashes(recipe), [Path(picture).parent, "."])
+    again = command_line(recipe, files, f"again{Path(picture).suffix.lower()}")
+    if only_command:
+        click.echo(again)
+    else:
+        click.echo(json.dumps(recipe, indent=2))
+        say(f"made again by: {again}")

@@ -1,0 +1,95 @@
+"""One run from checked files to the picture and its report, for every command that paints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from impasto.cli.progress import progress_display
+from impasto.cli.report import Report, kept
+from impasto.cli.signals import Interrupts, Stopped
+
+if TYPE_CHECKING:
+    from impasto.cli.files import Files
+    from impasto.options import Options
+    from impasto.transfer import Iterate, Transfer
+
+OUTPUT_FLAGS = (
+    click.option("-o", "--output", metavar="FILE", required=True, help="The picture: .png, .jpg, .webp or .tiff."),
+    click.option("--preset", metavar="NAME|FILE.toml", help="Options to begin with; see `impasto presets`."),
+    click.option("--save-every", type=click.IntRange(1), metavar="N", help="Keep a picture of every Nth evaluation."),
+    click.option("--preview", is_flag=True, help="Keep the output fresh while it is painted."),
+    click.option("--no-clobber", is_flag=True, help="Refuse to replace a file."),
+    click.option("--json", "as_json", is_flag=True, help="Print the record of the run as JSON."),
+    click.option("--quiet", is_flag=True, help="Print nothing but errors."),
+)
+
+
+def with_output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command function with the flags that say what becomes of its picture."""
+    for flag in reversed(OUTPUT_FLAGS):
+        command = flag(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A run to be made, and how it is shown."""
+
+    files: Files
+    options: Options
+    prepare: Callable[[], Transfer]
+    preview: bool
+    report: Report
+    interrupts: Interrupts
+
+    def paint(self) -> None:
+        """To the picture and its report; raises what ended the run early once both are out."""
+        files, report = self.files, self.report
+        with progress_display(report.shows_progress) as begin:
+            from impasto.cli.saver import Saver
+            from impasto.device import peak_memory
+
+            transfer = self.prepare()
+            steps = [evaluations for _, evaluations in transfer.schedule]
+            files.check_frames(self.options, sum(steps))
+            report.notes(transfer.notes)
+            saver = Saver(files, transfer, preview=self.preview)
+            self.interrupts.hold()
+            state, ending = _follow(transfer, [begin(steps), saver.watch], self.interrupts)
+            picture = saver.save(state, files.output)
+            ending = ending or self.interrupts.noted()
+        peak = peak_memory(transfer.compute.device)
+        try:
+            report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
+        finally:  # the same Ctrl-C may have ended the reader of our pipe
+            if ending is not None:
+                ending.add_note(kept(files.output, state))
+                raise ending
+
+
+def _follow(
+    transfer: Transfer, watchers: Sequence[Callable[[Iterate], None]], interrupts: Interrupts
+) -> tuple[Iterate, BaseException | None]:
+    """Runs to the end: the last state; or as far as it gets: the best one so far, and what ended the run."""
+    state = best = None
+    try:
+        for state in interrupts.stoppable(transfer):
+            best = state if best is None or _better(state, best) else best
+            for watch in watchers:
+                watch(state)
+    except (Stopped, Exception) as ending:
+        if state is None or best is None:
+            raise
+        return state if state.last else best, ending
+    assert state is not None  # every scale has an evaluation
+    return state, None
+
+
+def _better(state: Iterate, best: Iterate) -> bool:
+    """Whether it is at least as good: losses compare only at one scale and one weight, and later ones are finer."""
+    alike = (state.scale, state.content_weight) == (best.scale, best.content_weight)
+    return not alike or state.losses["total"] <= best.losses["total"]

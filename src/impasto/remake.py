@@ -1,0 +1,92 @@
+"""From a recipe back to a run: its options, and the files that it names by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import ImageError, OptionsError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".gif", ".bmp"}
+MOST_FILES = 1000  # of a folder are looked at
+FILE_OPTIONS = {
+    "init": "a picture to start from",
+    "weights": "weights of your own",
+    "content_mask": "a content mask",
+    "style_mask": "a style mask",
+}
+
+
+def check_recipe(recipe: Mapping[str, Any], picture: object) -> None:
+    """ImageError for what is no recipe of one run of Impasto, such as that of a sheet."""
+    content, styles, options = recipe.get("content"), recipe.get("styles"), recipe.get("options")
+    whole = isinstance(content, str | None) and isinstance(styles, list) and isinstance(options, dict)
+    if not (whole and all(isinstance(style, str) for style in styles or [])):
+        raise ImageError(f"image {picture!r} holds no recipe of a single picture")
+
+
+def continued_options(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The options to go on with: the recipe's, with the content weight that its dial found.
+
+    Files are not among them, as the recipe knows their hashes only.
+    """
+    options = {name: value for name, value in recipe["options"].items() if not file_hashes(value)}
+    if options.get("content_weight") is None:
+        options["content_weight"] = recipe.get("content_weight")
+    return options
+
+
+def file_hashes(value: object) -> list[str]:
+    """The SHA-256 of files in an option of a recipe; none in an option that is no file."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [part.removeprefix("sha256:") for part in values if isinstance(part, str) and part.startswith("sha256:")]
+
+
+def check_files(recipe: Mapping[str, Any], given: Iterable[str]) -> None:
+    """OptionsError that names the first option whose file the recipe asks for and which was not given again."""
+    for name, what in FILE_OPTIONS.items():
+        if name not in given and name != "init" and file_hashes(recipe["options"].get(name)):
+            flag = "--" + name.replace("_", "-")
+            raise OptionsError(f"the picture was painted with {what}, which its recipe does not hold: give {flag}")
+
+
+def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:
+    """All files that a recipe names: content, styles, those of options, and the picture that it went on from."""
+    styles, options = recipe.get("styles"), recipe.get("options")
+    found = [recipe.get("content"), recipe.get("continued"), *(styles if isinstance(styles, list) else [])]
+    if isinstance(options, dict):
+        found += [digest for name in FILE_OPTIONS for digest in file_hashes(options.get(name))]
+    return [digest for digest in found if isinstance(digest, str)]
+
+
+def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
+    """{SHA-256: path} of those pictures, or weights, that lie in one of the folders."""
+    wanted = set(hashes)
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys(Path(folder) for folder in folders):
+        for path in _pictures(folder):
+            if len(found) == len(wanted):
+                return found
+            digest = _digest(path)
+            if digest in wanted and digest not in found:
+                found[digest] = str(path)
+    return found
+
+
+def _pictures(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return []
+    return [path for path in entries if path.suffix.lower() in SUFFIXES and path.is_file()][:MOST_FILES]
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

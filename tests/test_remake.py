@@ -1,0 +1,214 @@
+"""From a picture back to the run that made it: `--from`, `show`, and textures on the command line."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clicalls import Caller, size_of
+from PIL import Image
+from tinyruns import CONTENT, OTHER, STYLE
+
+from impasto import Options, iterate, read_recipe, stylize, texture
+from impasto.errors import ImageError, OptionsError
+from impasto.remake import check_recipe, find_files
+
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
+    monkeypatch.chdir(tmp_path)
+    return Caller(tmp_path, capsys)
+
+
+def _pixels(path: str) -> bytes:
+    with Image.open(path) as image:
+        return image.tobytes()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--strength", "0.31", "--no-clip", "--optimizer", "adam", "--seed", "3", "--init", "noise"],
+        ["--style-layers", "relu1_1=0.3,conv2_2", "--tv-weight", "0.123456789", "--color", "match"],
+        ["--height", "30", "--style-size", "30", "--content-mask", "mask.png", "--init", "style.png"],
+        ["--preset", "seed", "--height", "16", "--iterations", "2"],
+    ],
+    ids=str,
+)
+def test_the_command_that_show_prints_makes_the_picture_again(call: Caller, flags: list[str]) -> None:
+    mask = np.zeros(CONTENT.shape[:2], np.uint8)
+    mask[:30] = 255
+    Image.fromarray(mask).save("mask.png")
+    size = [] if "--height" in flags else ["--size", "40"]
+    assert call("stylize", "content.png", "style.png", "--iterations", "2", *size, *flags, "-o", "out.png").code == 0
+    code, command, err = call("show", "out.png", "--command")
+    assert (code, err) == (0, "")
+    words = shlex.split(command)
+    assert words[:4] == ["impasto", "stylize", "content.png", "style.png"]
+    assert words[-2:] == ["-o", "again.png"]
+    assert call(*words[1:]).code == 0
+    assert _pixels("again.png") == _pixels("out.png")
+    assert read_recipe("again.png") == read_recipe("out.png")
+    assert call("show", "out.png").err == f"impasto: made again by: {command}"
+
+
+def test_files_that_are_gone_are_named_in_capitals(call: Caller) -> None:
+    assert call.stylize("-o", "out.png").code == 0
+    Path("content.png").unlink()
+    assert "impasto stylize PHOTO style.png" in call("show", "out.png", "--command").out
+
+
+def test_going_on_from_a_picture(call: Caller) -> None:
+    """With what its recipe has, the weight that its dial found, and files found by their hashes."""
+    assert call.stylize("-o", "small.png", "--strength", "0.3", "--seed", "5").code == 0
+    Path("content.png").rename("other name.png")
+    code, out, _ = call("stylize", "--from", "small.png", "--size", "80", "-o", "large.png", "--json")
+    assert code == 0
+    assert size_of("large.png") == (80, 60)
+    recipe, small = read_recipe("large.png"), read_recipe("small.png")
+    options: Any = recipe["options"]
+    assert (options["strength"], options["seed"], options["size"]) == (0.3, 5, 80)
+    assert recipe["content_weight"] == small["content_weight"] == options["content_weight"]
+    assert json.loads(out)["evaluations"] == 2  # at 80 alone
+    again = call("show", "large.png", "--command").out
+    assert "--from small.png" in again
+    assert call(*shlex.split(again)[1:]).code == 0
+    assert _pixels("again.png") == _pixels("large.png")
+
+
+def test_going_on_in_python(call: Caller) -> None:
+    assert call.stylize("-o", "small.png", "--seed", "5").code == 0
+    states = list(iterate("content.png", "style.png", continued="small.png", size=80))
+    assert [state.scale for state in states] == [80, 80]
+    assert call("stylize", "--from", "small.png", "--size", "80", "-o", "large.png").code == 0
+    assert states[-1].picture().tobytes() == _pixels("large.png")
+
+
+def test_the_picture_to_go_on_from_is_not_overwritten(call: Caller) -> None:
+    assert call.stylize("-o", "small.png").code == 0
+    before = Path("small.png").read_bytes()
+    outcome = call("stylize", "--from", "small.png", "--size", "80", "-o", "small.png")
+    assert outcome.code == 1
+    assert "same file as the input" in outcome.err
+    assert Path("small.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["--from", "content.png"], 1, "holds no Impasto recipe"),
+        (["--from", "nowhere.png"], 1, "No such file"),
+        (["--from", "small.png", "--size", "20"], 2, "is 40 x 30 pixels already: give a size of 40 or more"),
+        (["--from", "small.png", "--preset", "fine"], 2, "--from brings the picture's own options"),
+        (["other.png", "style.png", "--from", "small.png", "--size", "80"], 2, "painted with other photograph"),
+        (["content.png", "other.png", "--from", "small.png", "--size", "80"], 2, "painted with other styles"),
+    ],
+)
+def test_what_cannot_be_gone_on_from(call: Caller, arguments: list[str], code: int, sentence: str) -> None:
+    assert call.stylize("-o", "small.png").code == 0
+    Image.fromarray(CONTENT // 2).save("other.png")
+    before = call.names
+    outcome = call("stylize", *arguments, "-o", "out.png")
+    assert (outcome.code, outcome.out) == (code, "")
+    assert sentence in outcome.err.splitlines()[0]
+    assert call.names == before
+
+
+def test_files_that_are_not_there(call: Caller) -> None:
+    assert call.stylize("-o", "small.png").code == 0
+    for name in ("content.png", "style.png"):
+        Path(name).unlink()
+    outcome = call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png")
+    assert outcome.code == 2
+    assert "the photograph and styles of 'small.png' are not beside it" in outcome.err
+
+
+def test_masks_have_to_be_given_again(call: Caller) -> None:
+    Image.fromarray(np.full(CONTENT.shape[:2], 255, np.uint8)).save("mask.png")
+    assert call.stylize("-o", "small.png", "--content-mask", "mask.png").code == 0
+    outcome = call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png")
+    assert (outcome.code, "give --content-mask" in outcome.err) == (2, True)
+    given = ["--content-mask", "mask.png"]
+    assert call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png", *given).code == 0
+
+
+def test_find_files_looks_at_pictures_only(tmp_path: Path) -> None:
+    Image.fromarray(CONTENT).save(tmp_path / "a.png")
+    (tmp_path / "b.txt").write_bytes((tmp_path / "a.png").read_bytes())
+    (tmp_path / "c.png").mkdir()
+    (tmp_path / "d.png").symlink_to(tmp_path / "nowhere.png")
+    digest = stylize(tmp_path / "a.png", STYLE, size=20, iterations=1).recipe["content"]
+    assert find_files([digest, "0" * 64], [tmp_path, tmp_path / "nowhere"]) == {digest: str(tmp_path / "a.png")}
+
+
+@pytest.mark.parametrize(
+    "recipe", [{}, {"content": 1, "styles": [], "options": {}}, {"content": None, "styles": [3]}]
+)
+def test_other_json_is_no_recipe(recipe: dict[str, Any]) -> None:
+    with pytest.raises(ImageError, match="holds no recipe of a single picture"):
+        check_recipe(recipe, "a.png")
+
+
+def test_a_texture(call: Caller) -> None:
+    tiny = ["--min-size", "20", "--iterations", "3"]
+    assert call("texture", "style.png", "--size", "48x32", *tiny, "-o", "texture.png").code == 0
+    assert size_of("texture.png") == (48, 32)
+    recipe = read_recipe("texture.png")
+    assert (recipe["content"], recipe["texture"]) == (None, [48, 32])
+    again = call("show", "texture.png", "--command").out
+    assert again.startswith("impasto texture style.png --size 48x32")
+    assert call(*shlex.split(again)[1:]).code == 0
+    assert _pixels("again.png") == _pixels("texture.png")
+    result = texture("style.png", (48, 32), min_size=20, iterations=3)
+    assert result.image.tobytes() == _pixels("texture.png")
+
+
+def test_a_texture_nears_its_style() -> None:
+    values = {"min_size": 32, "style_layers": "relu1_1,relu2_1,relu3_1"}
+    first, last = (texture(STYLE, (64, 48), iterations=count, **values).losses["total"] for count in (1, 30))
+    assert last < 0.2 * first
+
+
+def test_a_tileable_texture_has_no_seam() -> None:
+    """Along the seam neighbours differ as much as inside, where without it they have nothing to do with each other."""
+    ratios = []
+    for tileable in (True, False):
+        image = texture(
+            OTHER, (64, 48), tileable=tileable, min_size=32, iterations="30,20", style_layers="relu1_1,relu2_1"
+        )
+        array = np.asarray(image.image, dtype=float)
+        ratios.append(np.abs(array[0] - array[-1]).mean() / np.abs(np.diff(array, axis=0)).mean())
+    assert ratios[0] < 1.4
+    assert ratios[1] > 1.6
+
+
+@pytest.mark.parametrize(
+    "flags", [["--strength", "1"], ["--size", "0x4"], ["--size", "big"], ["--content-mask", "a.png"]]
+)
+def test_what_a_texture_has_no_use_for(call: Caller, flags: list[str]) -> None:
+    outcome = call("texture", "style.png", "-o", "out.png", *flags)
+    assert outcome.code == 2
+    assert flags[0] in outcome.err
+    assert not Path("out.png").exists()
+
+
+def test_a_texture_in_python_has_no_content() -> None:
+    with pytest.raises(OptionsError, match="a texture has no content"):
+        texture(STYLE, (20, 20), color="match")
+    with pytest.raises(OptionsError, match="at least 1 pixel"):
+        texture(STYLE, (0, 20))
+    with pytest.raises(OptionsError):
+        texture(STYLE, (20, 20), options=Options(color="content"))
+
+
+def test_presets_are_shown(call: Caller) -> None:
+    out = call("presets", "seed").out
+    assert 'content_layers = "relu5_2"' in out
+    assert "content_weight = 0.025" in out
+    assert call("presets", "default").out == ""
+    assert call("presets", "nothing").code == 2
