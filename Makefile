@@ -46,7 +46,8 @@ clean: ## Remove the virtual environment, caches and builds; pictures in out/ st
 	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 out/whirl.png: | $(VENV)/.installed-dev
-	$(VENV)/bin/python examples/paintings.py whirl -o out
+	@mkdir -p $(@D)
+	$(VENV)/bin/impasto styles whirl --size 768x600 -o $@
 
 # A stamp is older than the files that it depends on only when the installation is out of date.
 $(VENV)/.installed: EXTRAS =

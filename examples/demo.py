@@ -2,16 +2,15 @@
 
     python examples/demo.py --photo coffee --painting autumn --size 512 --strength 0.6
 
-The photograph comes from the scikit-image package, the painting from paintings.py: nothing is downloaded.
+The photograph comes from the scikit-image package, the painting from Impasto itself: nothing is downloaded.
 """
 
 import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from paintings import PAINTINGS, paint
-
 import impasto
+from impasto.paintings import PAINTINGS, paint
 from impasto.threads import wait_briefly
 
 PHOTOS = ("astronaut", "chelsea", "coffee")
@@ -26,7 +25,7 @@ def main() -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--photo", choices=PHOTOS, default="chelsea", help="a photograph of scikit-image")
-    parser.add_argument("--painting", choices=PAINTINGS, default="whirl", help="a painting of paintings.py")
+    parser.add_argument("--painting", choices=PAINTINGS, default="whirl", help="a painting that comes with Impasto")
     options = impasto.Options()
     parser.add_argument("--size", type=int, default=options.size, help="longest side in pixels")
     parser.add_argument(

@@ -21,6 +21,7 @@ NAMES = {
     "read_recipe": "impasto.recipe",
     "save_image": "impasto.output",
     "stylize": "impasto.transfer",
+    "sweep": "impasto.variations",
     "texture": "impasto.transfer",
 }
 
@@ -47,8 +48,9 @@ def test_no_other_name() -> None:
     ("function", "parameters"),
     [
         ("stylize", ["content", "style", "preset", "options", "values"]),
-        ("prepare", ["content", "style", "preset", "options", "continued", "values"]),
+        ("prepare", ["content", "style", "preset", "options", "continued", "shared", "values"]),
         ("iterate", ["content", "style", "values"]),
+        ("sweep", ["content", "style", "vary", "preset", "values"]),
         ("texture", ["style", "size", "tileable", "preset", "options", "values"]),
         ("load_image", ["source", "size"]),
         ("save_image", None),

@@ -15,16 +15,19 @@ ROWS = (
     ("__main__",),
     ("cli",),
     ("__init__",),
-    ("transfer",),
+    ("variations",),
+    ("cells", "transfer"),
     ("run",),
     ("materials", "stage"),
     ("objective", "optimize", "pyramid", "regions", "strength"),
     ("terms",),
-    ("color", "device", "losses", "masks", "output", "tiles", "vgg", "weights"),
+    ("color", "device", "losses", "masks", "sheet", "sheetfile", "tiles", "vgg", "weights"),
+    ("output", "page", "styles"),
     ("checkpoint", "convolution", "image", "pooling", "recipe", "remake"),
+    ("lettering", "notation", "paintings"),
     ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "srgb", "workspace"),
     ("presets",),
-    ("errors", "limits", "threads"),
+    ("errors", "limits", "shared", "threads"),
 )
 
 # What these may know of the rest at all: numbers and tensors are enough for them.
@@ -39,13 +42,14 @@ KNOWS: dict[str, set[str]] = {
     "strength": set(),
     "tiles": set(),
     "workspace": set(),
-    "objective": {"losses", "masks", "terms", "tiles", "vgg"},
+    "objective": {"losses", "masks", "shared", "terms", "tiles", "vgg"},
     "stage": {"objective", "optimize", "pyramid", "tiles", "vgg"},
     "terms": {"losses", "tiles", "vgg"},
 }
 
-USE_OPTIONS = {"__init__", "cli", "run", "transfer"}
+USE_OPTIONS = {"__init__", "cli", "cells", "run", "transfer", "variations"}
 USE_TORCH = {
+    "cells",
     "color",
     "convolution",
     "device",
@@ -62,6 +66,7 @@ USE_TORCH = {
     "terms",
     "tiles",
     "transfer",
+    "variations",
     "vgg",
     "workspace",
 }

@@ -175,7 +175,7 @@ def test_a_texture_nears_its_style() -> None:
 
 
 def test_a_tileable_texture_has_no_seam() -> None:
-    """Along the seam neighbours differ as much as inside, where without it they have nothing to do with each other."""
+    """Along the seam neighbours differ as much as inside; without the flag they have nothing in common."""
     ratios = []
     for tileable in (True, False):
         image = texture(

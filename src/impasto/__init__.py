@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from impasto.recipe import read_recipe
     from impasto.run import Iterate, Result, Transfer
     from impasto.transfer import iterate, prepare, stylize, texture
+    from impasto.variations import sweep
 
 _HOMES = {
     "ImpastoError": "errors",
@@ -26,6 +27,7 @@ _HOMES = {
     "read_recipe": "recipe",
     "save_image": "output",
     "stylize": "transfer",
+    "sweep": "variations",
     "texture": "transfer",
 }
 
@@ -41,6 +43,7 @@ __all__ = [
     "read_recipe",
     "save_image",
     "stylize",
+    "sweep",
     "texture",
 ]
 

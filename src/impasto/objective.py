@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from impasto import losses, masks
+from impasto.shared import Shared, digest
 from impasto.terms import ContentTerm, StyleTerm, Term, VariationTerm
 from impasto.tiles import Tile, plan
 from impasto.vgg import Encoder, Tap
@@ -97,19 +99,21 @@ def from_images(
     tile: int | None,
     formulas: Formulas = Formulas(),
     regions: Sequence[Region] = (Region(),),
+    shared: Shared | None = None,
 ) -> Objective:
     """Encodes the targets and binds them to the weights. Pictures are [1, 3, H, W], sRGB in 0..1.
 
     Layers of one kind share its weight in proportion to their own (of style with the formula "mean", each has the
     whole of it). Several styles are averaged, each by its own Gram matrix, so that a large picture counts no more
     than a small one. A region has the style's weight by its share of the pixels: its styles are as strong as if it
-    were the whole. Without content layers, as for a texture, only the size of `content` counts.
+    were the whole. Without content layers, as for a texture, only the size of `content` counts. Styles whose targets
+    were made before are found in `shared`.
     """
     size = (content.shape[2], content.shape[3])
     layers = style_layers if formulas.style == "mean" else _shares(style_layers)
     terms: list[Term] = []
     for number, region in enumerate(regions, 1 if len(regions) > 1 else 0):
-        targets = _region_targets(encoder, styles, region, list(layers), tile)
+        targets = _region_targets(encoder, styles, region, list(layers), tile, shared=shared)
         for tap, share in layers.items():
             guide, positions, covered = _cover(encoder, region.mask, tap, size)
             if positions >= 1:  # else the tap has nothing to say of so small a region
@@ -133,12 +137,23 @@ def _shares(layers: Mapping[str, float]) -> dict[str, float]:
 
 
 def _region_targets(
-    encoder: Encoder, styles: Sequence[Tensor], region: Region, taps: Sequence[str], tile: int | None
+    encoder: Encoder,
+    styles: Sequence[Tensor],
+    region: Region,
+    taps: Sequence[str],
+    tile: int | None,
+    *,
+    shared: Shared | None,
 ) -> dict[str, Tensor]:
     """{tap: the mean of the Gram matrices of the region's styles, by their shares}."""
     shares = region.shares or [1.0] * len(styles)
     parts = zip(shares, styles, region.style_masks or [None] * len(styles), strict=True)
-    grams = [(share, style_targets(encoder, style, taps, tile, mask)) for share, style, mask in parts if share]
+    grams = []
+    for share, style, mask in parts:
+        if share:
+            make = partial(style_targets, encoder, style, taps, tile, mask)
+            key = (id(encoder), *taps, digest(style, mask)) if shared else ()
+            grams.append((share, shared.once("style", key, make) if shared else make()))
     return {tap: torch.stack([share * gram[tap] for share, gram in grams]).sum(0) / sum(shares) for tap in taps}
 
 

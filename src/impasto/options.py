@@ -16,7 +16,7 @@ from impasto.errors import OptionsError
 from impasto.limits import MAX_PIXELS
 from impasto.presets import load_preset, presets
 
-__all__ = ["Options", "load_preset", "make_options", "presets"]
+__all__ = ["Options", "load_preset", "make_options", "presets", "without_rivals"]
 
 LEAST_WEIGHT = 1e-12  # gradients of smaller ones vanish in float32
 TEXTURE = {"init": "noise", "iterations": (100, 60, 40, 20)}  # where there is no content to begin with
@@ -226,12 +226,12 @@ def make_options(preset: str | os.PathLike[str] | Mapping[str, Any] | None = Non
     else:
         base = preset if isinstance(preset, Mapping) else load_preset(preset)
     try:
-        return Options(**(_without_rivals(base, values) | values))
+        return Options(**(without_rivals(base, values) | values))
     except ValidationError as error:
         raise OptionsError(_sentence(error)) from None
 
 
-def _without_rivals(preset: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def without_rivals(preset: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A preset without what one of the values is in place of: a strength, say, of its content weight."""
     pairs = [*IN_PLACE_OF, ("strength", "content_weight")]
     rivals = {one: other for pair in pairs for one, other in (pair, pair[::-1])}

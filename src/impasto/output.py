@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -16,8 +16,8 @@ from impasto.imagefile import describe, naming
 from impasto.recipe import recipe_metadata
 from impasto.srgb import opaque_srgb, srgb_profile
 
-_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
-_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels, a limit of libjpeg and of the WebP format
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "PDF": 60_000}  # pixels: libjpeg, WebP, 200 inches at 300 dpi
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -34,9 +34,25 @@ def save_image(
     At every instant the path holds its old file or the whole new one. Links are followed, and the permissions
     of a replaced file kept. quality: 1..100, for JPEG and WebP. After an ImageError nothing has changed.
     """
+    write_output(path, lambda kind: _encode(image, kind, recipe, quality), image.size)
+
+
+def write_output(
+    path: str | os.PathLike[str],
+    encode: Callable[[str], bytes],
+    size: tuple[int, int],
+    *,
+    kinds: Mapping[str, str] = PICTURES,
+) -> None:
+    """Write what `encode` makes of the format's name ("PNG"), as `save_image` promises to.
+
+    size: (width, height) of the picture, for formats with a limit. kinds: {extension: format}. Raises ImageError.
+    """
     with naming(f"output {describe(path)}", "cannot be written"):
-        target = _target(path)
-        data = _encode(image, _kind(path), recipe, quality)
+        target = _target(path, kinds)
+        kind = _kind(path, kinds)
+        _check_side(kind, max(size))
+        data = encode(kind)
         try:
             atomic.write(target, data)
         except OSError as error:
@@ -51,30 +67,32 @@ def check_output(
     *,
     clobber: bool = True,
     size: tuple[int, int] | None = None,
+    kinds: Mapping[str, str] = PICTURES,
 ) -> None:
     """Find what would keep `save_image` from writing there, before any work is done; leaves nothing behind.
 
     inputs: none of these may be the output under whatever name. clobber: an existing file may be overwritten.
-    size: (height, width) of the picture to come, for formats with a limit. Raises ImageError.
+    size: (height, width) of the picture to come, for formats with a limit. kinds: {extension: format}. Raises
+    ImageError.
     """
     with naming(f"output {describe(path)}", "cannot be written"):
-        target = _target(path)
-        _check_side(_kind(path), max(size or (0,)))
+        target = _target(path, kinds)
+        _check_side(_kind(path, kinds), max(size or (0,)))
         if target.exists():
             _check_overwriting(target, inputs, clobber)
         atomic.check(target)
 
 
-def _kind(path: str | os.PathLike[str]) -> str:
+def _kind(path: str | os.PathLike[str], kinds: Mapping[str, str]) -> str:
     try:
-        return _KINDS[Path(path).suffix.lower()]
+        return kinds[Path(path).suffix.lower()]
     except KeyError:
-        raise ImageError(f"has no extension we can write: expected {', '.join(_KINDS)}") from None
+        raise ImageError(f"has no extension we can write: expected {', '.join(kinds)}") from None
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _target(path: str | os.PathLike[str], kinds: Mapping[str, str]) -> Path:
     """The file that the path and its links lead to, there or yet to be."""
-    _kind(path)
+    _kind(path, kinds)
     target = Path(path).resolve()
     try:
         mode = target.stat().st_mode
@@ -113,7 +131,6 @@ def _is_same_file(target: Path, source: Path) -> bool:
 
 def _encode(image: Image.Image, kind: str, recipe: Mapping[str, object] | None, quality: int) -> bytes:
     """In memory, so that the space needed is known before the disk is asked for it."""
-    _check_side(kind, max(image.size))
     options = _encoder_options(kind, quality)
     if recipe is not None:
         options |= recipe_metadata(kind, recipe)

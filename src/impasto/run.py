@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from impasto.materials import Materials
 from impasto.objective import Formulas, from_images, unrelated_error
 from impasto.options import Options
 from impasto.output import save_image
+from impasto.shared import Shared
 from impasto.stage import Stage
 from impasto.tiles import plan
 from impasto.vgg import Encoder
@@ -96,6 +97,7 @@ class Transfer:
     compute: Compute
     encoder: Encoder
     preparation: float  # seconds
+    shared: Shared | None = None  # with other runs
 
     def __iter__(self) -> Iterator[Iterate]:
         with memory_told(self.size):
@@ -161,12 +163,24 @@ class Transfer:
         return options
 
     def _paint(self) -> Iterator[Iterate]:
-        options, began, done = self.options, time.perf_counter() - self.preparation, 0
-        weight, dial = self._first_weight(), options.content_weight is None and self.materials.content is not None
-        picture, coarse = self._behind()
+        options, began = self.options, time.perf_counter() - self.preparation
+        dial = options.content_weight is None and self.materials.content is not None
+        picture, coarse, weight, done = self._behind()
         scales = tuple(scale for scale, _ in self.schedule)
-        for scale, steps in self.schedule:
+        for index, (scale, steps) in enumerate(self.schedule, 1):
             content, step = self.materials.photograph(scale), 0
+            known = self.shared.get("scale", self._key(index)) if self.shared else None
+            if isinstance(known, Iterate):  # another run has painted it
+                seconds = time.perf_counter() - began
+                yield (known := replace(known, scales=scales, seconds=seconds, finish=self._finish(scale)))
+                picture, coarse, weight, done, dial = (
+                    known.image,
+                    content,
+                    known.content_weight,
+                    known.evaluations,
+                    False,
+                )
+                continue
             if picture is None or coarse is None:
                 picture = self._first(content)
             else:
@@ -180,12 +194,24 @@ class Transfer:
                     step, done, canvas = step + 1, done + 1, point.image
                     losses = {"total": point.value.loss, **point.value.terms}
                     picture, seconds = stage.shown(canvas), time.perf_counter() - began
-                    yield Iterate(scale, scales, step, steps, done, losses, weight, seconds, picture, finish)
+                    state = Iterate(scale, scales, step, steps, done, losses, weight, seconds, picture, finish)
+                    yield state
                 if target is not None:
                     error = stage.objective.content_error(losses)
                     weight = strength.corrected_weight(weight, error, target, options.style_weight)
                     stage = stage.with_content_weight(weight)
             coarse, dial = content, False  # the dial is set at the coarsest scale
+            if self.shared:
+                self.shared.keep("scale", self._key(index), replace(state, content_weight=weight, finish=None))
+
+    def _key(self, count: int) -> str:
+        """What the picture after so many scales depends on: a preview at 512 is a state of the run at 1024."""
+        recipe = self.recipe
+        without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels")
+        options = {name: value for name, value in recipe.pop("options").items() if name not in without}
+        recipe.pop("texture", None)
+        proportions = self.materials.shape(max(scale for scale, _ in self.schedule[:count]))
+        return repr((recipe, options, self.materials.stroke, self.schedule[:count], proportions))
 
     def _minimize(self, stage: Stage, canvas: Tensor, evaluations: int) -> Iterator[optimize.Point]:
         options = self.options
@@ -209,12 +235,12 @@ class Transfer:
             return options.content_weight
         return strength.first_weight(options.strength, options.style_weight)
 
-    def _behind(self) -> tuple[Tensor | None, Tensor | None]:
-        """The picture that a run goes on from, and the photograph in its size; nothing for one from the start."""
+    def _behind(self) -> tuple[Tensor | None, Tensor | None, float, int]:
+        """The picture that a run goes on from, the photograph in its size, the weight of its content, evaluations."""
         if self.continued is None:
-            return None, None
+            return None, None, self._first_weight(), 0
         picture = self.continued.at(*self.continued.size).to(self.compute.device)
-        return picture, self.materials.photograph(max(self.continued.size))
+        return picture, self.materials.photograph(max(self.continued.size)), self._first_weight(), 0
 
     def _first(self, content: Tensor) -> Tensor:
         """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""
@@ -252,6 +278,7 @@ class Transfer:
             tile=tile,
             formulas=Formulas(options.content_loss, options.style_loss, options.tv_loss),
             regions=materials.regions(scale, margin, paintings),
+            shared=self.shared,
         )
         tiles = plan(canvas.shape[2], canvas.shape[3], tile, encoder.halo, encoder.stride)
         return Stage(encoder, objective, tiles, canvas, margin, materials.cover(scale, margin))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from impasto.architecture import CONVOLUTIONS
@@ -17,6 +18,8 @@ from impasto.recipe import read_recipe
 from impasto.regions import Division, Mask, divide, read_mask
 from impasto.remake import check_files, continued_options
 from impasto.run import Iterate, Result, Transfer, memory_told
+from impasto.shared import Shared
+from impasto.styles import style_source
 from impasto.vgg import Encoder
 from impasto.weights import Weights, load_weights
 
@@ -61,12 +64,14 @@ def prepare(
     preset: str | os.PathLike[str] | None = None,
     options: Options | None = None,
     continued: Source | None = None,
+    shared: Shared | None = None,
     **values: Any,
 ) -> Transfer:
     """Opens and checks everything, so that what cannot work fails here, and starts nothing.
 
     continued: a picture to go on from at a larger size. From a file its recipe is taken, too: then `values` say what
-    is to be different, and content and styles have to be those that it was painted with.
+    is to be different, and content and styles have to be those that it was painted with. shared: what several runs
+    need, so that it is made once.
     """
     started = time.perf_counter()
     recipe = read_recipe(continued) if isinstance(continued, (str, os.PathLike)) else None
@@ -78,13 +83,13 @@ def prepare(
     else:
         options = _chosen(options, preset, values)
     longest = None if options.height else max(options.size, COLOR_SIDE)
-    photograph = open_picture(content, role="content", longest=longest, max_pixels=options.max_pixels)
+    photograph = _open(shared, content, "content", longest, options)
     size = fit(*photograph.size, options.longest(*photograph.size))
     before = None
     if continued is not None:
-        before = open_picture(continued, role="continued", max_pixels=options.max_pixels)
+        before = _open(shared, continued, "continued", None, options)
         _check_continued(before.size, size)
-    transfer = _prepare(photograph, size, style, options, continued=before, started=started)
+    transfer = _prepare(photograph, size, style, options, shared, continued=before, started=started)
     if recipe is not None:
         _check_same(recipe, transfer)
     return transfer
@@ -131,7 +136,7 @@ def prepare_texture(
         raise OptionsError(f"a texture is at least 1 pixel wide and high, not {size[0]} x {size[1]}")
     if options.color != "style" or options.content_mask:
         raise OptionsError("a texture has no content: expected color 'style' and no content mask")
-    return _prepare(None, (size[1], size[0]), style, options, started=started)
+    return _prepare(None, (size[1], size[0]), style, options, None, started=started)
 
 
 def _check_continued(before: tuple[int, int], size: tuple[int, int]) -> None:
@@ -165,6 +170,7 @@ def _prepare(
     size: tuple[int, int],
     style: Source | Sequence[Source],
     options: Options,
+    shared: Shared | None,
     *,
     continued: Picture | None = None,
     started: float,
@@ -174,19 +180,32 @@ def _prepare(
     if not sources:
         raise OptionsError("expected at least one style picture, got none")
     stroke = options.style_size / max(size) if options.style_size else options.style_scale
-    longest, most = max(round(max(size) * stroke), COLOR_SIDE), options.max_pixels
-    styles = [open_picture(source, role="style", longest=longest, max_pixels=most) for source in sources]
+    longest = max(round(max(size) * stroke), COLOR_SIDE)
+    styles = [_open(shared, source, "style", longest, options) for source in sources]
     start = None
     if options.init not in ("content", "noise"):
-        start = open_picture(options.init, role="init", longest=max(size), max_pixels=most)
+        start = _open(shared, options.init, "init", max(size), options)
     masks, divisions = _divide(photograph, styles, options)
     with memory_told(max(size)):
-        weights = load_weights(options.weights)
+        shelf = shared or Shared()
+        weights = shelf.once("network", options.weights, partial(load_weights, options.weights))
         compute = choose_compute(options.device, options.precision)
-        encoder = _load_encoder(weights, compute, options)
+        layers = (*options.content_layers, *options.style_layers)
+        key = (options.weights, compute, *layers, options.pooling, options.borders)
+        encoder = shelf.once("encoder", key, partial(_load_encoder, weights, compute, options))
     materials = Materials(photograph, size, styles, stroke, options.color, divisions, compute.device)
     seconds = time.perf_counter() - started
-    return Transfer(options, materials, start, continued, masks, weights.info, compute, encoder, seconds)
+    return Transfer(options, materials, start, continued, masks, weights.info, compute, encoder, seconds, shared)
+
+
+def _open(shared: Shared | None, source: Source, role: str, longest: int | None, options: Options) -> Picture:
+    """A picture, opened once where it is a file."""
+    if role == "style":
+        source = style_source(source)
+    open_it = partial(open_picture, source, role=role, longest=longest, max_pixels=options.max_pixels)
+    if shared is None or not isinstance(source, (str, os.PathLike)):
+        return open_it()
+    return shared.once("picture", (os.fspath(source), role, longest, options.max_pixels), open_it)
 
 
 def _divide(

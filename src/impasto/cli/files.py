@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from impasto.atomic import sweep_leftovers
 from impasto.image import fit
 from impasto.imagefile import describe, naming, parse, read
+from impasto.limits import MAX_PIXELS
 from impasto.output import check_output
+from impasto.styles import builtin_name
 
 if TYPE_CHECKING:
     from impasto.options import Options
+
+
+def check_pictures(pictures: Iterable[tuple[str, str]], max_pixels: int = MAX_PIXELS) -> Image.Image | None:
+    """The header of the last of these, (role, path) each; ImageError for one that is no picture."""
+    header = None
+    for role, path in pictures:
+        if role == "style" and builtin_name(path) is not None:
+            continue
+        with naming(f"{role} image {describe(path)}"):
+            header = parse(read(path, max_pixels), max_pixels)
+    return header
 
 
 @dataclass(frozen=True)
@@ -33,11 +48,11 @@ class Files:
 
         size: (width, height) of a texture; else it follows from the content.
         """
-        for role, path in self._pictures(options):
-            with naming(f"{role} image {describe(path)}"):
-                header = parse(read(path, options.max_pixels), options.max_pixels)
-        longest = options.longest(header.height, header.width)  # EXIF may still turn it
-        height_width = fit(header.height, header.width, longest) if size is None else size[::-1]
+        header = check_pictures(self._pictures(options), options.max_pixels)
+        height_width = size[::-1] if size else (0, 0)
+        if header is not None and size is None:
+            longest = options.longest(header.height, header.width)  # EXIF may still turn it
+            height_width = fit(header.height, header.width, longest)
         check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
         sweep_leftovers(self.output)
 

@@ -13,7 +13,9 @@ from impasto.cli.info import info
 from impasto.cli.messages import say
 from impasto.cli.recipes import presets, show
 from impasto.cli.signals import Interrupts
+from impasto.cli.styles import styles
 from impasto.cli.stylize import stylize
+from impasto.cli.sweep import sweep
 from impasto.cli.texture import texture
 from impasto.cli.weights import weights
 from impasto.errors import ImpastoError
@@ -58,7 +60,7 @@ def impasto(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (stylize, texture, info, presets, show, weights):
+for command in (stylize, texture, sweep, styles, info, presets, show, weights):
     impasto.add_command(command)
 
 

@@ -1,0 +1,106 @@
+"""The cells of a sweep: what is to be painted, what was, and finished ones kept in the cache folder.
+
+A cell is kept under a hash of all that its bytes depend on: the picture, and then the record that says it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from impasto import atomic
+from impasto.cache import cache_folder
+from impasto.errors import ImageError
+from impasto.image import Source
+from impasto.options import Options
+from impasto.output import save_image
+from impasto.run import Iterate, Transfer
+
+MOST_KEPT = 2**30  # bytes of finished cells in the cache folder
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A cell before it is painted."""
+
+    label: str
+    place: tuple[int, int]  # row, column
+    options: Options
+    styles: tuple[Source, ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell that is painted."""
+
+    combination: Combination
+    image: Image.Image
+    losses: Mapping[str, float]
+    content_weight: float
+    evaluations: int
+    seconds: float
+    recipe: Mapping[str, Any]
+    kept: bool = False  # from an earlier sweep
+
+
+def finished_cell(one: Combination, run: Transfer, state: Iterate) -> Finished:
+    """A cell from the last state of its run."""
+    return Finished(
+        one,
+        state.picture(),
+        state.losses,
+        state.content_weight,
+        state.evaluations,
+        state.seconds,
+        run.recipe_of(state),
+    )
+
+
+def place_of(run: Transfer) -> Path:
+    """Where the finished picture of a run is kept: under a hash of all that its bytes depend on."""
+    text = json.dumps(run.recipe, sort_keys=True)
+    return cache_folder() / "sweeps" / f"{hashlib.sha256(text.encode()).hexdigest()}.png"
+
+
+def keep_cell(place: Path, cell: Finished) -> None:
+    """The picture, then the record that says it is whole. A cache that cannot be written is no reason to fail."""
+    record = {
+        "losses": dict(cell.losses), "content_weight": cell.content_weight, "evaluations": cell.evaluations,
+        "seconds": cell.seconds, "recipe": dict(cell.recipe),
+    }  # fmt: skip
+    with suppress(OSError, ImageError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        save_image(cell.image, place)
+        atomic.write(place.with_suffix(".json"), json.dumps(record).encode())
+        _sweep_away(place)
+
+
+def kept_cell(place: Path, one: Combination) -> Finished | None:
+    """What an earlier sweep has kept there; None if that is missing or damaged."""
+    try:
+        record = json.loads(place.with_suffix(".json").read_text("utf-8"))
+        with Image.open(place, formats=["PNG"]) as image:
+            picture = image.convert("RGB")
+        place.touch()  # used: not to be swept away soon
+        return Finished(one, picture, **record, kept=True)
+    except (OSError, ValueError, TypeError, SyntaxError, RecursionError):
+        return None
+
+
+def _sweep_away(newest: Path) -> None:
+    """Removes what was used longest ago, beyond MOST_KEPT bytes; never the newest."""
+    pictures = [(path.stat().st_mtime, path.stat().st_size, path) for path in newest.parent.glob("*.png")]
+    room = MOST_KEPT
+    for _, size, path in sorted(pictures, reverse=True):
+        room -= size
+        if room < 0 and path != newest:
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)

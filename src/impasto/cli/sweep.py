@@ -1,0 +1,184 @@
+"""`impasto sweep`: a sheet of variations, and single cells of one at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from impasto.cli.flags import OptionsCommand, chosen_options
+from impasto.cli.messages import say, shown
+from impasto.cli.painting import Painting
+from impasto.cli.report import Report
+from impasto.cli.signals import Stopped
+from impasto.errors import OptionsError
+
+if TYPE_CHECKING:
+    from impasto.cli.group import Session
+    from impasto.transfer import Transfer
+    from impasto.variations import Sweep
+
+
+@click.command(cls=OptionsCommand, short_help="Paint a sheet of variations, or one of its cells.")
+@click.argument("files", metavar="CONTENT STYLE… | SHEET", nargs=-1, required=True)
+@click.option(
+    "--vary", multiple=True, metavar="OPTION=X,X…", help="An option, or style, and its values; twice for rows."
+)
+@click.option("-o", "--output", metavar="FILE", help="The sheet: .png, .jpg, .webp, .tiff or .pdf.")
+@click.option("--cells", metavar="DIR", help="Keep the single pictures there, too.")
+@click.option("--table", metavar="FILE", help="Write the losses of all cells: .csv or .json.")
+@click.option("--cell-side", type=click.IntRange(16, 4096), metavar="N", help="Of a cell on the sheet, in pixels.")
+@click.option("--render", metavar="CELL", help="Paint this cell of SHEET, B3 say, as a picture of its own.")
+@click.option("--preset", metavar="NAME|FILE.toml", help="Options that all cells begin with; see `impasto presets`.")
+@click.option("--no-clobber", is_flag=True, help="Refuse to replace a file.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.pass_context
+def sweep(
+    ctx: click.Context,
+    /,
+    *,
+    files: tuple[str, ...],
+    vary: tuple[str, ...],
+    output: str | None,
+    cells: str | None,
+    table: str | None,
+    cell_side: int | None,
+    render: str | None,
+    preset: str | None,
+    no_clobber: bool,
+    quiet: bool,
+    **flags: Any,
+) -> None:
+    """Paint CONTENT in the style of STYLE for every value of one or two options, and put the pictures on one sheet.
+
+    \b
+    impasto sweep photo.jpg painting.jpg --vary tv-weight=0.01,1,100 -o sheet.png
+    impasto sweep photo.jpg --vary style=a.jpg,b.jpg --vary strength=0.3,0.6 -o sheet.pdf
+    impasto sweep --render B2 --size 2048 sheet.png
+
+    The same command again goes on where it was stopped. Values that hold commas are parted by semicolons.
+    """
+    values = {name: value for name, value in flags.items() if value not in (None, ())}
+    if render is not None:
+        _render(ctx.obj, files, render, output, values, clobber=not no_clobber, quiet=quiet)
+        return
+    if not vary or output is None:
+        raise click.UsageError("expected --vary OPTION=VALUE,VALUE… and -o FILE, or --render CELL and a SHEET", ctx)
+    from impasto.variations import STYLE, parse_axis
+
+    axes = dict(parse_axis(text) for text in vary)
+    if len(axes) < len(vary):
+        raise click.UsageError("an option may be varied once", ctx)
+    content, *styles = files
+    if not styles and STYLE not in axes:
+        raise click.UsageError("expected a STYLE, or --vary style=FILE,FILE…", ctx)
+    chosen_options(preset, values)  # whose errors name the flag
+    _check(content, [*styles, *axes.get(STYLE, [])], output, table, clobber=not no_clobber)
+    _paint(
+        ctx.obj, content=content, styles=styles, axes=axes, preset=preset, values=values,
+        output=output, cells=cells, table=table, cell_side=cell_side, quiet=quiet,
+    )  # fmt: skip
+
+
+def _check(content: str, styles: list[str], output: str, table: str | None, *, clobber: bool) -> None:
+    """Errors of files, before torch is imported."""
+    from impasto.cli.files import check_pictures
+    from impasto.sheetfile import check_sheet
+    from impasto.variations import check_table
+
+    check_pictures([*(("style", style) for style in styles), ("content", content)])
+    check_sheet(output, [content, *styles], clobber=clobber)
+    if table is not None:
+        check_table(table)
+
+
+def _paint(
+    session: Session,
+    *,
+    content: str,
+    styles: list[str],
+    axes: Mapping[str, list[str]],
+    preset: str | None,
+    values: dict[str, Any],
+    output: str,
+    cells: str | None,
+    table: str | None,
+    cell_side: int | None,
+    quiet: bool,
+) -> None:
+    from impasto.variations import sweep as make_sweep
+
+    job = make_sweep(content, styles or [content], axes, preset=preset, **values)
+    session.interrupts.hold()
+    try:
+        _follow(session, job, quiet)
+    except (Stopped, Exception) as ending:
+        if job.finished:
+            ending.add_note(
+                f"{len(job.finished)} of {len(job.combinations)} cells are kept: the same command goes on from there"
+            )
+        raise
+    job.save(output, cell_side=cell_side)
+    if cells is not None:
+        job.save_cells(cells)
+    if table is not None:
+        job.save_table(table)
+    if not quiet:
+        click.echo(f"{shown(output)}: {len(job.combinations)} cells")
+
+
+def _follow(session: Session, job: Sweep, quiet: bool) -> None:
+    """Paints all cells, and says of each when it is there."""
+    count = 0
+    for one, state in session.interrupts.stoppable(job.states()):
+        if state is None or state.last:
+            count += 1
+            what = "kept from before" if state is None else f"{state.seconds:.1f} s"
+            if not quiet:
+                say(f"{one.label} ({count} of {len(job.combinations)}), {one.caption}: {what}")
+
+
+def _render(
+    session: Session,
+    files: tuple[str, ...],
+    label: str,
+    output: str | None,
+    values: dict[str, Any],
+    *,
+    clobber: bool,
+    quiet: bool,
+) -> None:
+    """One cell of a sheet, of the files that are given behind it or that are found by their hashes."""
+    from impasto.cli.files import Files
+    from impasto.sheetfile import read_sheet_recipe
+    from impasto.variations import render_options
+
+    sheet, *given = files
+    recipe = read_sheet_recipe(sheet)
+    recalled, hashes = render_options(recipe, label)
+    content, styles = (given[0], tuple(given[1:])) if len(given) > 1 else _found(sheet, recipe, hashes)
+    options = chosen_options(recalled, values)
+    target = output or str(Path(sheet).with_name(f"{Path(sheet).stem}-{label.upper()}.png"))
+    painted = Files(content, styles, target, source=None, clobber=clobber)
+    painted.check(options)
+
+    def prepare() -> Transfer:
+        from impasto.transfer import prepare
+
+        return prepare(content, styles, options=options)
+
+    Painting(painted, options, prepare, False, Report(as_json=False, quiet=quiet), session.interrupts).paint()
+
+
+def _found(sheet: str, recipe: Mapping[str, Any], hashes: list[str]) -> tuple[str, tuple[str, ...]]:
+    from impasto.remake import find_files
+
+    found = find_files([recipe["content"], *hashes], [Path(sheet).parent, "."])
+    if not {recipe["content"], *hashes} <= found.keys():
+        raise OptionsError(
+            f"photograph or styles of {sheet!r} are not beside it under any name: give them behind it, as in "
+            "impasto sweep --render B3 SHEET PHOTO PAINTING"
+        )
+    return found[recipe["content"]], tuple(found[digest] for digest in hashes)

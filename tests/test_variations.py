@@ -1,0 +1,274 @@
+"""Sweeps: combinations, what cells share, what is kept for the next time, the sheet's own metadata, the command."""
+
+import csv
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clicalls import Caller, size_of
+from PIL import Image
+from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
+
+from impasto import cells, objective, read_recipe, run, stylize, sweep, variations
+from impasto.cache import cache_folder
+from impasto.cli.signals import Interrupts, Stopped
+from impasto.errors import ImageError, OptionsError
+from impasto.sheetfile import read_sheet_recipe
+from impasto.variations import parse_axis, render_options
+
+TINY: dict[str, Any] = {"size": 40, "min_size": 20, "iterations": 2}
+FLAGS = ("--size", "40", "--min-size", "20", "--iterations", "2")
+
+pytestmark = pytest.mark.usefixtures("quick_runs", "own_cache")
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Caller(folder, capsys)
+
+
+def test_every_cell_is_what_stylize_paints() -> None:
+    job = sweep(CONTENT, STYLE, {"strength": [0.2, 0.8], "tv_weight": ["0", "1e-1", 1]}, **TINY)
+    done = list(job)
+    assert [one.combination.label for one in done] == ["A1", "A2", "B1", "B2", "C1", "C2"]
+    assert done[3].combination.caption == "strength = 0.8, λ = 0.1"
+    for one in done[3:5]:
+        options = one.combination.options
+        alone = stylize(CONTENT, STYLE, options=options)
+        assert one.image.tobytes() == picture_bytes(alone)
+        assert dict(one.losses) == dict(alone.losses)
+        assert one.recipe == alone.recipe
+
+
+def test_styles_can_vary(call: Caller) -> None:
+    Image.fromarray(OTHER).save("other one.png")
+    job = sweep("content.png", "style.png", {"style": ["style.png", "other one.png"]}, **TINY)
+    done = list(job)
+    assert [one.combination.caption for one in done] == ["style = style", "style = other one"]
+    assert done[1].image.tobytes() == picture_bytes(stylize("content.png", "other one.png", **TINY))
+
+
+def test_what_cells_share_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets of the style, at each of two scales; and whole scales where only the size differs."""
+    encoded: list[int] = []
+    original = objective.style_targets
+    monkeypatch.setattr(objective, "style_targets", lambda *given: encoded.append(1) or original(*given))
+    list(sweep(CONTENT, STYLE, {"content_weight": [0.1, 0.3, 1]}, **TINY))
+    assert len(encoded) == 2
+    minimized: list[int] = []
+    minimize = run.optimize.minimize
+    monkeypatch.setattr(
+        run.optimize,
+        "minimize",
+        lambda *given, **more: minimized.append(given[2].shape[3]) or minimize(*given, **more),
+    )
+    job = sweep(CONTENT, STYLE, {"size": [20, 40, 80]}, content_weight=0.1, min_size=20, iterations=2)
+    done = list(job)
+    assert [width - 16 for width in minimized] == [20, 40, 80]
+    for size, one in zip((20, 40, 80), done, strict=True):
+        options = {"content_weight": 0.1, "min_size": 20, "iterations": 2}
+        assert one.image.tobytes() == picture_bytes(stylize(CONTENT, STYLE, size=size, **options))
+
+
+def test_finished_cells_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = list(sweep(CONTENT, STYLE, {"seed": [0, 1]}, init="noise", **TINY))
+    monkeypatch.setattr(run.Transfer, "_paint", lambda _: iter(()))
+    again = list(sweep(CONTENT, STYLE, {"seed": [1, 0]}, init="noise", **TINY))
+    assert [one.kept for one in again] == [True, True]
+    assert [one.image.tobytes() for one in again] == [one.image.tobytes() for one in reversed(first)]
+    assert again[0].losses == first[1].losses
+    assert again[0].recipe == first[1].recipe
+
+
+@pytest.mark.parametrize("damage", ["picture", "record", "no record"])
+def test_damaged_cells_are_painted_again(damage: str) -> None:
+    first = list(sweep(CONTENT, STYLE, {"seed": [0]}, **TINY))
+    (picture,) = (cache_folder() / "sweeps").glob("*.png")
+    if damage == "picture":
+        picture.write_bytes(picture.read_bytes()[:200])
+    elif damage == "record":
+        picture.with_suffix(".json").write_text('{"losses": ')
+    else:
+        picture.with_suffix(".json").unlink()
+    (again,) = sweep(CONTENT, STYLE, {"seed": [0]}, **TINY)
+    assert not again.kept
+    assert again.image.tobytes() == first[0].image.tobytes()
+
+
+def test_what_was_used_longest_ago_is_swept_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "MOST_KEPT", 1)
+    list(sweep(CONTENT, STYLE, {"seed": [0, 1, 2]}, **TINY))
+    assert len(list((cache_folder() / "sweeps").iterdir())) == 2  # the newest picture and its record
+
+
+def test_a_cache_that_is_closed_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file"))
+    assert len(list(sweep(CONTENT, STYLE, {"seed": [0, 1]}, **TINY))) == 2
+
+
+@pytest.mark.parametrize(
+    ("vary", "values", "sentence"),
+    [
+        ({}, {}, "expected one or two options to vary"),
+        ({"seed": []}, {}, "expected one or two options to vary"),
+        ({"seed": [1], "size": [2], "strength": [3]}, {}, "expected one or two options to vary"),
+        ({"sede": [1]}, {}, "there is no option 'sede' to vary: options are style, size"),
+        ({"strength": [0.5, 2]}, {}, "cell A2: strength: "),
+        ({"seed": [1], "strength": [0.5, 2]}, {}, "cell B1: strength: "),
+        ({"strength": [0.5]}, {"style_loss": "mean"}, "cell A1: the strength dial knows relative losses only"),
+    ],
+)
+def test_impossible_sweeps(vary: dict[str, list[Any]], values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(OptionsError, match=sentence):
+        sweep(CONTENT, STYLE, vary, **TINY, **values)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tv-weight=1e-4, 1", ("tv_weight", ["1e-4", "1"])),
+        ("style_layers=relu1_1,relu2_1;relu3_1", ("style_layers", ["relu1_1,relu2_1", "relu3_1"])),
+    ],
+)
+def test_axes(text: str, expected: tuple[str, list[str]]) -> None:
+    assert parse_axis(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "size", "size=", "=1", "size=1,,2"])
+def test_axes_that_are_none(text: str) -> None:
+    with pytest.raises(OptionsError, match="expected OPTION=VALUE,VALUE"):
+        parse_axis(text)
+
+
+@pytest.mark.parametrize("extension", [".png", ".jpg", ".pdf"])
+def test_a_sheet_renders_its_cells_again(call: Caller, extension: str) -> None:
+    """At another size, from what the sheet's file alone tells; and at the same size to the same bytes."""
+    sheet, axes = f"sheet{extension}", ["--vary", "strength=0.2,0.8", "--vary", "seed=3,4"]
+    given = ["content.png", "style.png", *FLAGS, "--init", "noise", *axes, "--cells", "single"]
+    code, out, err = call("sweep", *given, "-o", sheet)
+    assert (code, out) == (0, f"{sheet}: 4 cells\n")
+    assert err.splitlines()[-1].startswith("impasto: B2 (4 of 4), strength = 0.8, seed = 4: ")
+    assert call("sweep", "--render", "b1", sheet, "--quiet").code == 0
+    with Image.open("sheet-B1.png") as rendered, Image.open("single/B1.png") as single:
+        assert rendered.tobytes() == single.tobytes()
+    assert call("sweep", "--render", "A2", "--size", "60", "-o", "large.png", sheet).code == 0
+    assert size_of("large.png") == (60, 45)
+    options: Any = read_recipe("large.png")["options"]
+    assert (options["strength"], options["seed"], options["size"], options["init"]) == (0.8, 3, 60, "noise")
+    assert "content.png" not in json.dumps(read_sheet_recipe(sheet))
+
+
+def test_cells_of_other_styles_are_rendered(call: Caller) -> None:
+    Image.fromarray(OTHER).save("other.png")
+    assert call("sweep", "content.png", *FLAGS, "--vary", "style=style.png,other.png", "-o", "sheet.png").code == 0
+    Path("other.png").rename("renamed.png")
+    assert call("sweep", "--render", "A2", "sheet.png", "-o", "cell.png").code == 0
+    with Image.open("cell.png") as rendered:
+        assert rendered.tobytes() == picture_bytes(stylize("content.png", "renamed.png", **TINY))
+    Path("renamed.png").unlink()
+    outcome = call("sweep", "--render", "A2", "sheet.png", "-o", "cell.png")
+    assert (outcome.code, "give them behind it" in outcome.err) == (2, True)
+    assert call("sweep", "--render", "A2", "sheet.png", "content.png", "style.png", "-o", "cell.png").code == 0
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "losses.json"])
+def test_the_table(call: Caller, name: str) -> None:
+    vary = ["--vary", "content-layers=relu2_1;relu3_1=2,relu4_1"]
+    given = ["content.png", "style.png", *FLAGS, *vary, "--content-weight", "0.1"]
+    assert call("sweep", *given, "-o", "sheet.png", "--table", name).code == 0
+    text = Path(name).read_text("utf-8")
+    rows = json.loads(text) if name.endswith("json") else list(csv.DictReader(text.splitlines()))
+    assert [row["cell"] for row in rows] == ["A1", "A2"]
+    assert [row["content_layers"] for row in rows] == ["relu2_1", "relu3_1=2,relu4_1"]
+    assert float(rows[0]["content relu2_1"]) > 0
+    assert int(rows[0]["evaluations"]) == 4
+
+
+def test_an_interrupted_sweep_goes_on(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [
+        "sweep",
+        "content.png",
+        "style.png",
+        *FLAGS,
+        "--vary",
+        "seed=1,2,3",
+        "--init",
+        "noise",
+        "-o",
+        "sheet.png",
+    ]
+    keep = variations.keep_cell
+
+    def keep_two(*arguments: Any) -> None:
+        keep(*arguments)
+        if len(list((cache_folder() / "sweeps").glob("*.json"))) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    interrupts = Interrupts()
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    interrupts.install()
+    try:
+        monkeypatch.setattr(variations, "keep_cell", keep_two)
+        with pytest.raises(Stopped) as caught:
+            call(*given, interrupts=interrupts)
+    finally:
+        monkeypatch.setattr(variations, "keep_cell", keep)
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
+            signal.signal(number, handler)
+    assert caught.value.exit_code == 130
+    assert caught.value.__notes__ == ["2 of 3 cells are kept: the same command goes on from there"]
+    assert not Path("sheet.png").exists()
+    outcome = call(*given)
+    assert outcome.code == 0
+    assert outcome.err.count("kept from before") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["content.png", "style.png", "-o", "s.png"], 2, "expected --vary OPTION=VALUE"),
+        (["content.png", "style.png", "--vary", "seed=1"], 2, "expected --vary OPTION=VALUE"),
+        (["content.png", "--vary", "seed=1", "-o", "s.png"], 2, "expected a STYLE"),
+        (["content.png", "style.png", "--vary", "seed", "-o", "s.png"], 2, "--vary: expected OPTION=VALUE"),
+        (["content.png", "style.png", "--vary", "seed=1", "--vary", "seed=2", "-o", "s.png"], 2, "varied once"),
+        (["content.png", "style.png", "--vary", "strength=7", "-o", "s.png"], 2, "cell A1: strength: "),
+        (["content.png", "style.png", "--vary", "seed=1", "-o", "s.gif"], 1, "output 's.gif' has no extension"),
+        (["content.png", "style.png", "--vary", "seed=1", "-o", "content.png"], 1, "same file as the input"),
+        (["content.png", "gone.png", "--vary", "seed=1", "-o", "s.png"], 1, "style image 'gone.png' cannot be read"),
+        (["content.png", "--vary", "style=gone.png", "-o", "s.png"], 1, "style image 'gone.png' cannot be read"),
+        (["content.png", "style.png", "--vary", "seed=1", "-o", "s.png", "--table", "t.txt"], 1, ".csv or .json"),
+        (["--render", "A1", "content.png"], 1, "holds no Impasto recipe"),
+    ],
+)
+def test_commands_that_cannot_be(call: Caller, arguments: list[str], code: int, sentence: str) -> None:
+    before = call.names
+    outcome = call("sweep", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert sentence in outcome.err.splitlines()[0]
+    assert "Traceback" not in outcome.err
+    assert call.names == before
+
+
+def test_a_cell_that_is_not_there(call: Caller) -> None:
+    assert call("sweep", "content.png", "style.png", *FLAGS, "--vary", "seed=1,2", "-o", "s.png").code == 0
+    outcome = call("sweep", "--render", "B1", "s.png")
+    assert outcome.err == "impasto: the sheet has no cell 'B1': they go from A1 to A2\n"
+    outcome = call("show", "s.png")
+    assert (outcome.code, outcome.err) == (1, "impasto: image 's.png' holds no recipe of a single picture\n")
+
+
+@pytest.mark.parametrize("recipe", [{}, {"sheet": 3}, {"sheet": {"axes": [], "options": {}}, "styles": []}])
+def test_other_recipes(recipe: dict[str, Any]) -> None:
+    with pytest.raises(ImageError, match="no recipe of a sheet"):
+        render_options(recipe, "A1")
