@@ -6,8 +6,6 @@ import pytest
 from clicalls import Caller, size_of
 from PIL import Image
 
-from impasto.cli import group
-from impasto.cli.styles import styles
 from impasto.paintings import PAINTINGS, paint
 from impasto.styles import builtin_styles, preview_sheet
 
@@ -15,7 +13,6 @@ from impasto.styles import builtin_styles, preview_sheet
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(group.impasto.commands, "styles", styles)
     return Caller(tmp_path, capsys)
 
 

@@ -137,6 +137,14 @@ def test_masks_have_to_be_given_again(call: Caller) -> None:
     assert call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png", *given).code == 0
 
 
+def test_a_built_in_style_is_found_by_its_name(call: Caller) -> None:
+    assert call("stylize", "content.png", "whirl", "--size", "30", "--iterations", "1", "-o", "out.png").code == 0
+    assert "impasto stylize content.png whirl " in call("show", "out.png", "--command").out
+    assert call("stylize", "--from", "out.png", "--size", "40", "-o", "large.png").code == 0
+    outcome = call("stylize", "content.png", "wirl", "-o", "no.png")
+    assert (outcome.code, "no style is named 'wirl': choose from" in outcome.err) == (1, True)
+
+
 def test_find_files_looks_at_pictures_only(tmp_path: Path) -> None:
     Image.fromarray(CONTENT).save(tmp_path / "a.png")
     (tmp_path / "b.txt").write_bytes((tmp_path / "a.png").read_bytes())

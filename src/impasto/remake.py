@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ImageError, OptionsError
+from impasto.styles import kept_styles
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".gif", ".bmp"}
 MOST_FILES = 1000  # of a folder are looked at
@@ -63,7 +64,7 @@ def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:
 
 
 def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
-    """{SHA-256: path} of those pictures, or weights, that lie in one of the folders."""
+    """{SHA-256: path} of those pictures that lie in one of the folders, and names of built-in styles."""
     wanted = set(hashes)
     found: dict[str, str] = {}
     for folder in dict.fromkeys(Path(folder) for folder in folders):
@@ -73,6 +74,8 @@ def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]])
             digest = _digest(path)
             if digest in wanted and digest not in found:
                 found[digest] = str(path)
+    if len(found) < len(wanted):
+        found |= {digest: name for digest, name in kept_styles().items() if digest in wanted}
     return found
 
 

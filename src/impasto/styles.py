@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from impasto import __version__, atomic
 from impasto.cache import cache_folder
 from impasto.errors import ImageError
-from impasto.image import Source
+from impasto.image import Source, open_picture
 from impasto.imagefile import naming, parse, read
 from impasto.limits import MAX_PIXELS
 from impasto.paintings import PAINTINGS, describe, paint
@@ -64,6 +64,16 @@ def style_source(source: Source) -> Source:
     return source if name is None else _painting(name)
 
 
+def kept_styles() -> dict[str, str]:
+    """{SHA-256 as in a recipe: name} of the built-in styles that have been painted on this machine."""
+    found = {}
+    for name in PAINTINGS:
+        image = _kept(_file(name))
+        if image is not None:
+            found[open_picture(image).sha256] = name
+    return found
+
+
 def preview_sheet() -> Image.Image:
     """Every built-in style as a small painting with its name beneath, in RGB."""
     width, height = _THUMBNAIL
@@ -79,12 +89,16 @@ def preview_sheet() -> Image.Image:
 
 
 def _painting(name: str) -> Image.Image:
-    file = cache_folder() / "styles" / f"{name}-{SIZE[0]}x{SIZE[1]}-{_code_version()}.png"
+    file = _file(name)
     image = _kept(file)
     if image is None:
         image = paint(name, *SIZE)
         _keep(file, image)
     return image
+
+
+def _file(name: str) -> Path:
+    return cache_folder() / "styles" / f"{name}-{SIZE[0]}x{SIZE[1]}-{_code_version()}.png"
 
 
 def _kept(file: Path) -> Image.Image | None:

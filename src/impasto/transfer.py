@@ -12,6 +12,7 @@ from impasto.architecture import CONVOLUTIONS
 from impasto.device import Compute, choose_compute
 from impasto.errors import OptionsError
 from impasto.image import Picture, Source, fit, open_picture
+from impasto.limits import MAX_PIXELS
 from impasto.materials import COLOR_SIDE, Materials
 from impasto.options import TEXTURE, Options, make_options
 from impasto.recipe import read_recipe
@@ -19,7 +20,7 @@ from impasto.regions import Division, Mask, divide, read_mask
 from impasto.remake import check_files, continued_options
 from impasto.run import Iterate, Result, Transfer, memory_told
 from impasto.shared import Shared
-from impasto.styles import style_source
+from impasto.styles import builtin_name, style_source
 from impasto.vgg import Encoder
 from impasto.weights import Weights, load_weights
 
@@ -38,7 +39,7 @@ def stylize(
 
     Args:
         content: a path, a Pillow image, or an array [H, W, 3] of uint8.
-        style: the same, or a list of them.
+        style: the same, the name of a built-in style ("whirl"), or a list of them.
         preset: a named set of options, or a TOML file with one.
         options: an `Options`, in place of preset and values.
         **values: any field of `Options`, such as `size=1024, strength=0.7`.
@@ -200,9 +201,10 @@ def _prepare(
 
 def _open(shared: Shared | None, source: Source, role: str, longest: int | None, options: Options) -> Picture:
     """A picture, opened once where it is a file."""
-    if role == "style":
-        source = style_source(source)
-    open_it = partial(open_picture, source, role=role, longest=longest, max_pixels=options.max_pixels)
+    most = options.max_pixels
+    if role == "style" and builtin_name(source) is not None:
+        source, most = style_source(source), MAX_PIXELS  # --max-pixels is about files
+    open_it = partial(open_picture, source, role=role, longest=longest, max_pixels=most)
     if shared is None or not isinstance(source, (str, os.PathLike)):
         return open_it()
     return shared.once("picture", (os.fspath(source), role, longest, options.max_pixels), open_it)

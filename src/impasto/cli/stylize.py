@@ -50,6 +50,8 @@ def stylize(
 ) -> None:
     """Paint the photograph CONTENT in the style of STYLE, or of several styles.
 
+    STYLE is a picture, or the name of a built-in style: see `impasto styles`.
+
     With --from, CONTENT and STYLE may be left out where they lie beside the picture or in this folder.
 
     A run that ends early keeps the best picture so far, and its exit code says why: 130 for Ctrl-C, 143 for
