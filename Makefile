@@ -34,7 +34,7 @@ types: $(VENV)/.installed-dev ## Check the types
 
 bench: $(VENV)/.installed-dev $(STYLE) ## Measure speed and quality on this machine, of CONTENT=FILE STYLE=FILE if given
 	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) -o out/speed.png
-	$(VENV)/bin/python benchmarks/quality.py out/speed.png --content $(CONTENT) --style $(STYLE)
+	$(VENV)/bin/impasto measure out/speed.png --content $(CONTENT) --style $(STYLE)
 
 lock: $(VENV)/bin/python ## Write constraints.txt anew from pyproject.toml and pins.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet uv

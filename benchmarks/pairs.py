@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from quality import measure
 
-from impasto import Options, stylize
+from impasto import Options, measure, stylize
 
 PAIRS = [  # landscapes, portraits, still lifes, animals; oil, crayon, abstract
     ("tubingen.jpg", "starry_night.jpg"),
@@ -46,7 +45,7 @@ def main() -> None:
             start = time.perf_counter()
             stylize(content, style, preset=arguments.preset, size=arguments.size, strength=strength).save(path)
             seconds, errors = time.perf_counter() - start, measure(path, content, style)
-            cells = f"{errors['style']:.3f} | {errors['content']:.2f} | {errors['border']:+.1f}"
+            cells = f"{errors.style:.3f} | {errors.content:.2f} | {errors.border:+.1f}"
             print(f"| {content.stem} | {style.stem} | {strength:g} | {seconds:.0f} | {cells} |", flush=True)
             rows[-1].append(path)
     _sheet(rows).save(arguments.output)

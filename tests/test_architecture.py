@@ -16,7 +16,7 @@ ROWS = (
     ("cli",),
     ("__init__",),
     ("variations",),
-    ("cells", "transfer"),
+    ("cells", "quality", "transfer"),
     ("run",),
     ("materials", "stage"),
     ("objective", "optimize", "pyramid", "regions", "strength"),
@@ -60,6 +60,7 @@ USE_TORCH = {
     "optimize",
     "pooling",
     "pyramid",
+    "quality",
     "regions",
     "run",
     "stage",
@@ -117,6 +118,11 @@ def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
 
 def _calls(tree: ast.AST) -> set[str]:
     return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_quality_is_measured_apart_from_the_engine() -> None:
+    engine = {"losses", "masks", "objective", "optimize", "run", "stage", "terms", "tiles", "transfer", "vgg"}
+    assert not _ours(_imports(ast.walk(TREES["quality.py"]))) & engine
 
 
 def test_every_file_has_a_row() -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from impasto.image import load_image
     from impasto.options import Options
     from impasto.output import save_image
+    from impasto.quality import measure
     from impasto.recipe import read_recipe
     from impasto.run import Iterate, Result, Transfer
     from impasto.transfer import iterate, prepare, stylize, texture
@@ -23,6 +24,7 @@ _HOMES = {
     "Transfer": "run",
     "iterate": "transfer",
     "load_image": "image",
+    "measure": "quality",
     "prepare": "transfer",
     "read_recipe": "recipe",
     "save_image": "output",
@@ -39,6 +41,7 @@ __all__ = [
     "Transfer",
     "iterate",
     "load_image",
+    "measure",
     "prepare",
     "read_recipe",
     "save_image",

@@ -10,6 +10,7 @@ import click
 
 from impasto import __version__
 from impasto.cli.info import info
+from impasto.cli.measure import measure
 from impasto.cli.messages import say
 from impasto.cli.recipes import presets, show
 from impasto.cli.signals import Interrupts
@@ -60,7 +61,7 @@ def impasto(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (stylize, texture, sweep, styles, info, presets, show, weights):
+for command in (stylize, texture, sweep, styles, measure, info, presets, show, weights):
     impasto.add_command(command)
 
 
