@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tinyruns import CONTENT, OTHER, STYLE
 
 from impasto import Options, iterate, read_recipe, stylize, texture
 from impasto.errors import ImageError, OptionsError
+from impasto.options import make_options
 from impasto.remake import check_recipe, find_files
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
@@ -218,5 +220,8 @@ def test_presets_are_shown(call: Caller) -> None:
     out = call("presets", "seed").out
     assert 'content_layers = "relu5_2"' in out
     assert "content_weight = 0.025" in out
-    assert call("presets", "default").out == ""
+    defaults = tomllib.loads(call("presets", "default").out)
+    assert Options(**defaults) == Options()
+    assert set(defaults) == {name for name, field in Options.model_fields.items() if field.default is not None}
+    assert make_options(tomllib.loads(out)) == make_options("seed")
     assert call("presets", "nothing").code == 2

@@ -13,17 +13,24 @@ from impasto.cli.messages import say
 @click.argument("name", required=False)
 def presets(name: str | None) -> None:
     """List the presets, or print the options that preset NAME sets, as TOML."""
-    from impasto.presets import load_preset
-    from impasto.presets import presets as known_presets
+    from impasto.options import Options, load_preset
+    from impasto.options import presets as known_presets
 
     if name is not None:
-        for option, value in load_preset(name).items():
-            click.echo(f"{option} = {json.dumps(value)}")
+        defaults = {} if load_preset(name) else Options().model_dump(mode="json", exclude_none=True)
+        for option, value in (load_preset(name) or defaults).items():
+            click.echo(f"{option} = {_as_toml(value)}")
         return
     known = known_presets()
     width = max(map(len, known))
     for preset, purpose in known.items():
         click.echo(f"{preset:<{width}}  {purpose}")
+
+
+def _as_toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_as_toml(part)}" for name, part in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
 
 
 @click.command()
