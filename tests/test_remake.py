@@ -130,12 +130,16 @@ def test_files_that_are_not_there(call: Caller) -> None:
     assert "the photograph and styles of 'small.png' are not beside it" in outcome.err
 
 
-def test_masks_have_to_be_given_again(call: Caller) -> None:
+def test_masks_are_found_or_have_to_be_given_again(call: Caller) -> None:
     Image.fromarray(np.full(CONTENT.shape[:2], 255, np.uint8)).save("mask.png")
     assert call.stylize("-o", "small.png", "--content-mask", "mask.png").code == 0
+    assert call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png").code == 0
+    Path("mask.png").rename("mask.data")
     outcome = call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png")
     assert (outcome.code, "give --content-mask" in outcome.err) == (2, True)
-    given = ["--content-mask", "mask.png"]
+    given = ["--content-mask", "mask.data"]
+    with pytest.raises(OptionsError, match="give --content-mask"):
+        list(iterate("content.png", "style.png", continued="small.png", size=80))
     assert call("stylize", "--from", "small.png", "--size", "80", "-o", "out.png", *given).code == 0
 
 
@@ -176,6 +180,13 @@ def test_a_texture(call: Caller) -> None:
     assert _pixels("again.png") == _pixels("texture.png")
     result = texture("style.png", (48, 32), min_size=20, iterations=3)
     assert result.image.tobytes() == _pixels("texture.png")
+
+
+def test_a_texture_of_a_preset_starts_from_noise(call: Caller) -> None:
+    tiny = ["--size", "24x24", "--min-size", "24", "--iterations", "2", "--preset", "fine"]
+    assert call("texture", "style.png", *tiny, "--seed", "1", "-o", "one.png").code == 0
+    assert call("texture", "style.png", *tiny, "--seed", "2", "-o", "two.png").code == 0
+    assert _pixels("one.png") != _pixels("two.png")
 
 
 def test_a_texture_nears_its_style() -> None:

@@ -169,6 +169,20 @@ def test_a_sheet_renders_its_cells_again(call: Caller, extension: str) -> None:
     assert "content.png" not in json.dumps(read_sheet_recipe(sheet))
 
 
+def test_masks_of_a_sheet_are_found(call: Caller) -> None:
+    mask = Image.new("L", (80, 60))
+    mask.paste(255, (0, 0, 40, 60))
+    mask.save("mask.png")
+    given = ["content.png", "style.png", *FLAGS, "--vary", "seed=1,2", "--content-mask", "mask.png"]
+    assert call("sweep", *given, "-o", "sheet.png", "--cells", "single").code == 0
+    assert call("sweep", "--render", "A1", "sheet.png", "-o", "cell.png").code == 0
+    with Image.open("cell.png") as rendered, Image.open("single/A1.png") as single:
+        assert rendered.tobytes() == single.tobytes()
+    Path("mask.png").unlink()
+    outcome = call("sweep", "--render", "A1", "sheet.png", "-o", "cell.png")
+    assert (outcome.code, "give --content-mask" in outcome.err) == (2, True)
+
+
 def test_cells_of_other_styles_are_rendered(call: Caller) -> None:
     Image.fromarray(OTHER).save("other.png")
     assert call("sweep", "content.png", *FLAGS, "--vary", "style=style.png,other.png", "-o", "sheet.png").code == 0

@@ -35,6 +35,7 @@ def continued_options(recipe: Mapping[str, Any]) -> dict[str, Any]:
     Files are not among them, as the recipe knows their hashes only.
     """
     options = {name: value for name, value in recipe["options"].items() if not file_hashes(value)}
+    options.pop("init", None)  # what the coarsest scale started from is behind it
     if options.get("content_weight") is None:
         options["content_weight"] = recipe.get("content_weight")
     return options
@@ -52,6 +53,24 @@ def check_files(recipe: Mapping[str, Any], given: Iterable[str]) -> None:
         if name not in given and name != "init" and file_hashes(recipe["options"].get(name)):
             flag = "--" + name.replace("_", "-")
             raise OptionsError(f"the picture was painted with {what}, which its recipe does not hold: give {flag}")
+
+
+def found_options(options: Mapping[str, Any], found: Mapping[str, str], given: Iterable[str]) -> dict[str, Any]:
+    """Options of a recipe with the files that were found in place of their hashes, but for those given anew.
+
+    Raises OptionsError that names the first option whose file is neither found nor given.
+    """
+    resolved = dict(options)
+    for name, value in options.items():
+        digests = file_hashes(value)
+        if name in given or not digests:
+            continue
+        paths = [found.get(digest) for digest in digests]
+        if None in paths:
+            what, flag = FILE_OPTIONS[name], "--" + name.replace("_", "-")
+            raise OptionsError(f"it was painted with {what}, which is not beside it under any name: give {flag}")
+        resolved[name] = paths if isinstance(value, (list, tuple)) else paths[0]
+    return resolved
 
 
 def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:

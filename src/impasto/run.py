@@ -244,7 +244,7 @@ class Transfer:
 
     def _first(self, content: Tensor) -> Tensor:
         """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""
-        if self.options.init == "noise":
+        if self.options.init == "noise" or (self.start is None and self.materials.content is None):
             generator = torch.Generator().manual_seed(self.options.seed)
             return torch.rand(content.shape, generator=generator).to(content.device)
         if self.start is not None:

@@ -84,16 +84,18 @@ def _recall(
 ) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Options, content and styles of a picture; files are found by their hashes where they are not given."""
     from impasto.recipe import read_recipe
-    from impasto.remake import check_files, continued_options, find_files, recipe_hashes
+    from impasto.remake import check_recipe, continued_options, find_files, found_options, recipe_hashes
 
     recipe: dict[str, Any] = read_recipe(source)
-    check_files(recipe, [name for name, value in flags.items() if value not in (None, ())])
-    if content is not None and styles:
-        return continued_options(recipe), content, styles
+    check_recipe(recipe, source)
+    given = {"init", *(name for name, value in flags.items() if value not in (None, ()))}
     found = find_files(recipe_hashes(recipe), [Path(source).parent, "."])
+    options = continued_options(recipe | {"options": found_options(recipe["options"], found, given)})
+    if content is not None and styles:
+        return options, content, styles
     missing = [
         what
-        for what, digests in (("photograph", [recipe["content"]]), ("styles", recipe["styles"]))
+        for what, digests in (("photograph", [recipe["content"]]), ("styles", recipe["styles"]))  # none: a texture
         if not set(digests) <= found.keys()
     ]
     if missing:
@@ -101,4 +103,4 @@ def _recall(
             f"the {' and '.join(missing)} of {source!r} are not beside it under any name: "
             "give them, as in impasto stylize PHOTO PAINTING --from PICTURE"
         )
-    return continued_options(recipe), found[recipe["content"]], tuple(found[digest] for digest in recipe["styles"])
+    return options, found[recipe["content"]], tuple(found[digest] for digest in recipe["styles"])

@@ -152,14 +152,17 @@ def _render(
 ) -> None:
     """One cell of a sheet, of the files that are given behind it or that are found by their hashes."""
     from impasto.cli.files import Files
+    from impasto.remake import file_hashes, find_files, found_options
     from impasto.sheetfile import read_sheet_recipe
     from impasto.variations import render_options
 
     sheet, *given = files
-    recipe = read_sheet_recipe(sheet)
+    recipe: dict[str, Any] = read_sheet_recipe(sheet)
     recalled, hashes = render_options(recipe, label)
-    content, styles = (given[0], tuple(given[1:])) if len(given) > 1 else _found(sheet, recipe, hashes)
-    options = chosen_options(recalled, values)
+    wanted = [digest for value in recalled.values() for digest in file_hashes(value)]
+    found = find_files([recipe["content"], *hashes, *wanted], [Path(sheet).parent, "."])
+    content, styles = (given[0], tuple(given[1:])) if len(given) > 1 else _found(sheet, recipe, hashes, found)
+    options = chosen_options(found_options(recalled, found, values), values)
     target = output or str(Path(sheet).with_name(f"{Path(sheet).stem}-{label.upper()}.png"))
     painted = Files(content, styles, target, source=None, clobber=clobber)
     painted.check(options)
@@ -172,10 +175,10 @@ def _render(
     Painting(painted, options, prepare, False, Report(as_json=False, quiet=quiet), session.interrupts).paint()
 
 
-def _found(sheet: str, recipe: Mapping[str, Any], hashes: list[str]) -> tuple[str, tuple[str, ...]]:
-    from impasto.remake import find_files
-
-    found = find_files([recipe["content"], *hashes], [Path(sheet).parent, "."])
+def _found(
+    sheet: str, recipe: Mapping[str, Any], hashes: list[str], found: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """Content and styles among the files that were found by their hashes."""
     if not {recipe["content"], *hashes} <= found.keys():
         raise OptionsError(
             f"photograph or styles of {sheet!r} are not beside it under any name: give them behind it, as in "
