@@ -50,7 +50,7 @@ _RISE, _TALL = 17, set("bdfhijklt") | set(map(chr, range(65, 91)))
 _SLANTED, _SLANT = "αβλ", 0.18  # a variable is in italics
 _STROKE = 7.2  # the width of the font's own strokes, in hundredths of an em
 _BOLD = 0.026  # what bold adds on each side: the font has one weight
-_LOOSER = 8  # pixels between letters, divided by the size: small type is set wider
+_LOOSER = 6  # pixels between letters, divided by the size: small type is set wider
 _SHORTEST = 12  # letters that a word is shortened to, and no further
 _FINER = 8  # strokes are drawn this much larger, and reduced
 
@@ -74,7 +74,7 @@ class Face:
     @property
     def height(self) -> int:
         """Of one line, in pixels, with the room between lines."""
-        return math.ceil(1.36 * self.size)
+        return math.ceil(1.4 * self.size)
 
     def width(self, text: str) -> int:
         """Of the text on one line, in pixels."""
