@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,17 @@ def finished_cell(one: Combination, run: Transfer, state: Iterate) -> Finished:
 
 def place_of(run: Transfer) -> Path:
     """Where the finished picture of a run is kept: under a hash of all that its bytes depend on."""
-    text = json.dumps(run.recipe, sort_keys=True)
+    text = json.dumps(run.recipe, sort_keys=True) + _code_version()
     return cache_folder() / "sweeps" / f"{hashlib.sha256(text.encode()).hexdigest()}.png"
+
+
+@cache
+def _code_version() -> str:
+    """Changes with every line of ours: what an older version has painted is not taken for this one's."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def keep_cell(place: Path, cell: Finished) -> None:
