@@ -20,7 +20,7 @@ from PIL.JpegImagePlugin import get_sampling
 
 from impasto.atomic import sweep_leftovers
 from impasto.errors import ImageError
-from impasto.output import check_output, save_image
+from impasto.output import check_output, save_image, write_output
 
 EXTENSIONS = ["png", "jpg", "JPEG", "webp", "tif", "Tiff"]
 
@@ -252,6 +252,26 @@ def test_sides_that_a_format_cannot_hold(tmp_path: Path, extension: str, limit: 
         with pytest.raises(ImageError, match=f"cannot hold a side of {limit + 1:,} pixels"):
             attempt()
     check_output(tmp_path / "a.png", [], size=(1, 10**6))
+
+
+def test_others_may_encode_other_formats(tmp_path: Path) -> None:
+    """With the same guarantees: `impasto.sheetfile` writes PDF."""
+    path, asked = tmp_path / "a.TXT", []
+
+    def encode(kind: str) -> bytes:
+        asked.append(kind)
+        return b"new"
+
+    check_output(path, [], kinds={".txt": "TEXT"})
+    write_output(path, encode, (1, 10**6), kinds={".txt": "TEXT"})
+    assert (path.read_bytes(), asked) == (b"new", ["TEXT"])
+    for kinds, size, reason in (
+        ({".md": "TEXT"}, (1, 1), "has no extension we can write: expected .md$"),
+        ({".txt": "JPEG"}, (65_501, 1), "cannot hold a side of 65,501 pixels"),
+    ):
+        with pytest.raises(ImageError, match=reason):
+            write_output(path, encode, size, kinds=kinds)
+    assert (path.read_bytes(), asked) == (b"new", ["TEXT"])
 
 
 @pytest.fixture
