@@ -1,6 +1,7 @@
-"""The quality report: by hand, in bands as in whole, what noise and borders do to it, and what cannot be measured."""
+"""The quality report: by hand, in tiles as in whole, what noise and borders do to it, and what cannot be measured."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from tinyruns import CONTENT, OTHER, STYLE, TINY, make_array
 
 from impasto import measure, quality, stylize
-from impasto.errors import ImageError, OptionsError
+from impasto.errors import ImageError, OptionsError, OutOfMemoryError
 from impasto.quality import noise
 
 SIDES = ("top", "bottom", "left", "right")
@@ -47,12 +48,35 @@ def test_several_styles_are_the_mean_of_their_gram_matrices() -> None:
     assert abs(both.taps["relu1_1"] - one.taps["relu1_1"]) > 0.01
 
 
-@pytest.mark.parametrize("size", [(150, 70), (161, 33), (130, 20)])
-def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(150, 70), (161, 33), (130, 20), (97, 131), (16, 40)])
+def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
     result, photo, style = (make_array(*size, seed) for seed in range(3))
     whole = measure(result, photo, style).as_dict()
-    monkeypatch.setattr(quality, "BAND", 32)
-    assert measure(result, photo, style).as_dict() == pytest.approx(whole, rel=1e-4)
+    monkeypatch.setattr(quality, "TILE", 32)
+    assert measure(result, photo, style).as_dict() == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_smaller_margin_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, photo, style = (make_array(150, 70, seed) for seed in range(3))
+    whole = measure(result, photo, style)
+    monkeypatch.setattr(quality, "TILE", 32)
+    monkeypatch.setattr(quality, "MARGIN", quality.MARGIN - 32)
+    assert measure(result, photo, style).taps["relu5_1"] != pytest.approx(whole.taps["relu5_1"], rel=1e-3)
+
+
+def test_a_style_that_is_missing_is_named_before_the_work_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(quality, "_Network")
+    with pytest.raises(ImageError, match=r"style image 'gone.png' cannot be read"):
+        measure(CONTENT, CONTENT, [STYLE, "gone.png"])
+
+
+def test_too_little_memory_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(quality, "_Network", fails)
+    with pytest.raises(OutOfMemoryError, match="measure smaller ones"):
+        measure(CONTENT, CONTENT, STYLE)
 
 
 def _flat(level: float = 0.5, height: int = 64, width: int = 80) -> torch.Tensor:
@@ -112,7 +136,7 @@ def test_what_cannot_be_measured(
 
 
 def test_styles_and_weights_go_together() -> None:
-    for weights in ([1.0, 2.0], [0.0]):
+    for weights in ([1.0, 2.0], [0.0], [-1.0], [math.nan], [math.inf]):
         with pytest.raises(OptionsError, match="a weight for each"):
             measure(CONTENT, CONTENT, STYLE, weights=weights)
     with pytest.raises(OptionsError, match="got 0 styles"):

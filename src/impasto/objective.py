@@ -152,7 +152,7 @@ def _region_targets(
     for share, style, mask in parts:
         if share:
             make = partial(style_targets, encoder, style, taps, tile, mask)
-            key = (id(encoder), *taps, digest(style, mask)) if shared else ()
+            key = (encoder.number, *taps, digest(style, mask)) if shared else ()
             grams.append((share, shared.once("style", key, make) if shared else make()))
     return {tap: torch.stack([share * gram[tap] for share, gram in grams]).sum(0) / sum(shares) for tap in taps}
 

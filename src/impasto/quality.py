@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from impasto.architecture import CONVOLUTIONS
-from impasto.errors import ImageError, OptionsError
+from impasto.errors import ImageError, ImpastoError, OptionsError, OutOfMemoryError, is_out_of_memory
 from impasto.image import Source, fit, open_picture
 from impasto.styles import style_source
 from impasto.weights import load_weights
@@ -24,7 +24,8 @@ from impasto.weights import load_weights
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_TAP = "relu4_2"
 LEAST_SIDE = 16  # pixels: one position of relu5_1
-BAND, MARGIN = 512, 112  # rows computed at a time, and beyond them as far as relu5_1 sees; multiples of 16
+TILE, MARGIN = 768, 80  # pixels a side computed at a time, and beyond them: relu5_1 sees 70; multiples of 16
+STRIDES = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4, "relu4_1": 8, "relu4_2": 8, "relu5_1": 16}
 OUTER, INNER = (0, 4), (8, 16)  # the rings of pixels whose levels are compared at a border
 
 # Finds noise, and neither edges nor slopes (Immerkær 1996, Fast Noise Variance Estimation)
@@ -69,25 +70,37 @@ def measure(
     none are given.
 
     Raises:
-        ImpastoError: for what cannot be read, is too small, or has other proportions than the photograph.
+        ImpastoError: for what cannot be read, is too small or large, or has other proportions than the photograph.
     """
     styles: list[Source] = list(style) if isinstance(style, (list, tuple)) else [cast(Source, style)]
     shares = list(weights) or [1.0] * len(styles)
-    if not styles or len(shares) != len(styles) or sum(shares) <= 0:
+    if not styles or len(shares) != len(styles):
         raise OptionsError(
             f"expected styles and a weight for each: got {len(styles)} styles and {len(shares)} weights"
         )
+    if not (min(shares) >= 0 and 0 < sum(shares) < math.inf):
+        raise OptionsError(f"expected weights of 0 and more, a weight for each style, one above 0: got {shares}")
+    try:
+        return _report(result, content, styles, shares)
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, ImpastoError) or not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError("the pictures do not fit into this machine's memory: measure smaller ones") from error
+
+
+def _report(result: Source, content: Source, styles: Sequence[Source], shares: Sequence[float]) -> Report:
     picture = _whole(result, "result")
     photograph = _fitted(content, picture)
+    paintings = [_reduced(one, max(picture.shape)) for one in styles]  # a bad file ends it before the work starts
     network = _Network()
-    found = network.grams(picture)
-    targets = [network.grams(_reduced(one, max(picture.shape))) for one in styles]
+    found, content_error = network.compare(picture, photograph)
+    targets = [network.compare(one)[0] for one in paintings]
     wanted = {tap: _mean([target[tap] for target in targets], shares) for tap in STYLE_TAPS}
     taps = {tap: _relative(found[tap], wanted[tap]) for tap in STYLE_TAPS}
     borders = [_borders(image) for image in (picture, photograph)]
     return Report(
         sum(taps.values()) / len(taps),
-        network.content_error(picture, photograph),
+        content_error,
         borders[0]["all"] - borders[1]["all"],
         noise(picture, photograph) - noise(photograph, photograph),
         taps,
@@ -107,57 +120,63 @@ def noise(image: Tensor, flat: Tensor) -> float:
 
 
 class _Network:
-    """VGG-19 to relu5_1, on one band of a picture at a time."""
+    """VGG-19 to relu5_1, on one tile of a picture at a time."""
 
     def __init__(self) -> None:
         self.tensors = load_weights("vgg19", deepest="conv5_1").tensors
 
-    def grams(self, image: Tensor) -> dict[str, Tensor]:
-        """{tap: Gram matrix [C, C] by the number of positions}."""
-        sums: dict[str, Tensor] = {}
-        counts: dict[str, int] = {}
-        for features in self._bands(image):
-            for tap in STYLE_TAPS:
-                flat = features[tap][0].flatten(1)
-                sums[tap] = sums.get(tap, torch.zeros(())) + flat @ flat.T
-                counts[tap] = counts.get(tap, 0) + flat.shape[1]
-        return {tap: sums[tap] / counts[tap] for tap in STYLE_TAPS}
-
-    def content_error(self, image: Tensor, photograph: Tensor) -> float:
-        """Σ (F - P)² / Σ P²."""
+    def compare(self, image: Tensor, photograph: Tensor | None = None) -> tuple[dict[str, Tensor], float]:
+        """{style tap: Gram matrix [C, C] by the number of positions}, and Σ (F - P)² / Σ P² at the content tap."""
+        sums = {tap: torch.zeros(()) for tap in STYLE_TAPS}
+        counts = dict.fromkeys(STYLE_TAPS, 0)
         error = energy = 0.0
-        for found, wanted in zip(self._bands(image), self._bands(photograph), strict=True):
-            error += float((found[CONTENT_TAP] - wanted[CONTENT_TAP]).square().sum())
-            energy += float(wanted[CONTENT_TAP].square().sum())
-        return error / max(energy, 1e-30)
+        for rows, columns in _tiles(image.shape[2], image.shape[3]):
+            wanted = None if photograph is None else self._content(photograph, rows, columns)
+            for tap, features in self._features(image, rows, columns):  # each is let go of before the next
+                if tap in STYLE_TAPS:
+                    flat = features[0].flatten(1)
+                    sums[tap] = sums[tap] + flat @ flat.T
+                    counts[tap] += flat.shape[1]
+                elif wanted is not None:
+                    error += float((features - wanted).square().sum())
+                    energy += float(wanted.square().sum())
+        return {tap: sums[tap] / counts[tap] for tap in STYLE_TAPS}, error / max(energy, 1e-30)
 
-    def _bands(self, image: Tensor) -> Iterator[dict[str, Tensor]]:
-        """Features of each band's own rows; together they are those of the whole picture."""
-        height = image.shape[2]
-        for top in range(0, height, BAND):
-            bottom = height if height - top < BAND + LEAST_SIDE else top + BAND
-            start = max(0, top - MARGIN)
-            crop = image[..., start : min(height, bottom + MARGIN), :]
-            yield {
-                tap: part[..., (top - start) // stride : (bottom - start) // stride, :]
-                for (tap, part), stride in zip(self._features(crop), (1, 2, 4, 8, 8, 16), strict=True)
-            }
-            if bottom == height:
-                return
+    def _content(self, image: Tensor, rows: range, columns: range) -> Tensor:
+        return next(part for tap, part in self._features(image, rows, columns) if tap == CONTENT_TAP)
 
-    def _features(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+    def _features(self, image: Tensor, rows: range, columns: range) -> Iterator[tuple[str, Tensor]]:
+        """Features of those pixels, at each tap, as they are in the whole picture."""
+        top, left = max(0, rows.start - MARGIN), max(0, columns.start - MARGIN)
+        crop = image[..., top : rows.stop + MARGIN, left : columns.stop + MARGIN]
         mean = image.new_tensor((103.939, 116.779, 123.68)).view(3, 1, 1)  # BGR, 0..255
-        x = image.flip(1) * 255 - mean
+        x = crop.flip(1) * 255 - mean
         for block, count in enumerate(CONVOLUTIONS["vgg19"], 1):
             for index in range(1, count + 1):
                 name = f"conv{block}_{index}"
                 x = F.conv2d(x, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"], padding=1).relu_()
-                tap = f"relu{block}_{index}"
-                if tap in (*STYLE_TAPS, CONTENT_TAP):
-                    yield tap, x
+                if (tap := f"relu{block}_{index}") in STRIDES:
+                    yield tap, x[..., _part(rows, top, STRIDES[tap]), _part(columns, left, STRIDES[tap])]
                 if tap == STYLE_TAPS[-1]:
                     return
             x = F.max_pool2d(x, 2)
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[range, range]]:
+    """Rows and columns of each tile; together they are the picture."""
+    for rows in _steps(height):
+        for columns in _steps(width):
+            yield rows, columns
+
+
+def _steps(length: int) -> list[range]:
+    """The last one takes what is too short for a position of relu5_1."""
+    starts = [start for start in range(0, length, TILE) if start == 0 or length - start >= LEAST_SIDE]
+    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], length], strict=True)]
+
+
+def _part(pixels: range, origin: int, stride: int) -> slice:
+    return slice((pixels.start - origin) // stride, (pixels.stop - origin) // stride)
 
 
 def _whole(source: Source, role: str) -> Tensor:

@@ -24,6 +24,7 @@ from impasto.image import Source, fit, open_picture, to_pil
 from impasto.notation import format_value, option_words, symbol
 from impasto.options import Options, load_preset, make_options, without_rivals
 from impasto.output import save_image
+from impasto.remake import FILE_OPTIONS
 from impasto.run import Iterate
 from impasto.shared import Shared
 from impasto.sheet import Cell, cell_label, contact_sheet
@@ -45,9 +46,10 @@ class Axis:
 
     def shown(self, place: int, options: Options) -> Any:
         """A value as captions have it: what has become of it among the options."""
-        if self.name != STYLE:
-            return getattr(options, self.name)
         value = self.values[place]
+        is_file = isinstance(value, (str, os.PathLike)) and self.name in FILE_OPTIONS
+        if self.name != STYLE and not is_file:
+            return getattr(options, self.name)
         return Path(value).stem if isinstance(value, (str, os.PathLike)) else f"{place + 1}"
 
 
@@ -118,7 +120,9 @@ class Sweep:
         axes = [
             {
                 "name": axis.name,
-                "values": self._style_hashes() if axis.name == STYLE else [_plain(value) for value in axis.values],
+                "values": self._hashes(axis)
+                if axis.name in (STYLE, *FILE_OPTIONS)
+                else list(map(_plain, axis.values)),
             }
             for axis in self.axes
         ]
@@ -165,12 +169,14 @@ class Sweep:
         size = fit(*picture.size, min(REFERENCE_SIDE, max(picture.size)))
         return Cell("", to_pil(picture.at(*size)), caption)
 
-    def _style_hashes(self) -> list[str]:
-        """Of the style of each value of that axis."""
-        index = [axis.name for axis in self.axes].index(STYLE)
-        found: dict[int, str] = {}
+    def _hashes(self, axis: Axis) -> list[Any]:
+        """What the recipes of the cells have in place of the files on an axis."""
+        index = list(self.axes).index(axis)
+        found: dict[int, Any] = {}
         for one in self.combinations:
-            found.setdefault(one.place[1 - index], self.finished[one.label].recipe["styles"][0])
+            recipe = self.finished[one.label].recipe
+            value = recipe["styles"][0] if axis.name == STYLE else recipe["options"][axis.name]
+            found.setdefault(one.place[1 - index], value)
         return [found[place] for place in sorted(found)]
 
 

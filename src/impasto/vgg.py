@@ -6,6 +6,7 @@ frozen: gradients flow to the picture only.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from impasto.workspace import Workspace
 
 Borders = Literal["replicate", "zeros", "circular"]
 
+_NUMBERS = itertools.count()
 WINOGRAD_CHANNELS = 128  # below this many input or output channels the transforms cost more than they save
 
 
@@ -118,6 +120,7 @@ class Encoder:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        self.number = next(_NUMBERS)  # that no other encoder of this process has
         self.taps = tuple(dict.fromkeys(taps))
         self.preprocessing, self.convolutions = preprocessing, convolutions
         self.borders: Borders = borders

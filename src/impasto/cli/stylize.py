@@ -103,4 +103,5 @@ def _recall(
             f"the {' and '.join(missing)} of {source!r} are not beside it under any name: "
             "give them, as in impasto stylize PHOTO PAINTING --from PICTURE"
         )
-    return options, found[recipe["content"]], tuple(found[digest] for digest in recipe["styles"])
+    found_styles = tuple(found[digest] for digest in recipe["styles"])
+    return options, content or found[recipe["content"]], styles or found_styles

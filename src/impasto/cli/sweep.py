@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from impasto.cli.messages import say, shown
 from impasto.cli.painting import Painting
 from impasto.cli.report import Report
 from impasto.cli.signals import Stopped
-from impasto.errors import OptionsError
+from impasto.errors import ImageError, OptionsError
 
 if TYPE_CHECKING:
     from impasto.cli.group import Session
@@ -66,6 +67,8 @@ def sweep(
         return
     if not vary or output is None:
         raise click.UsageError("expected --vary OPTION=VALUE,VALUE… and -o FILE, or --render CELL and a SHEET", ctx)
+    from impasto.remake import FILE_OPTIONS
+    from impasto.sheet import cell_label
     from impasto.variations import STYLE, parse_axis
 
     axes = dict(parse_axis(text) for text in vary)
@@ -75,23 +78,56 @@ def sweep(
     if not styles and STYLE not in axes:
         raise click.UsageError("expected a STYLE, or --vary style=FILE,FILE…", ctx)
     chosen_options(preset, values)  # whose errors name the flag
-    _check(content, [*styles, *axes.get(STYLE, [])], output, table, clobber=not no_clobber)
+    named = [value for name in FILE_OPTIONS for value in _texts(values.get(name), *axes.get(name, []))]
+    count = [len(one) for one in axes.values()]
+    singles = [
+        str(Path(cells) / f"{cell_label(row, column)}.png")
+        for row in range(count[1] if len(count) > 1 else 1)
+        for column in range(count[0])
+        if cells is not None
+    ]
+    _check(
+        content, [*styles, *axes.get(STYLE, [])], named, output, singles=singles, table=table, clobber=not no_clobber
+    )
     _paint(
         ctx.obj, content=content, styles=styles, axes=axes, preset=preset, values=values,
         output=output, cells=cells, table=table, cell_side=cell_side, quiet=quiet,
     )  # fmt: skip
 
 
-def _check(content: str, styles: list[str], output: str, table: str | None, *, clobber: bool) -> None:
+def _texts(*values: Any) -> list[str]:
+    """Names of files among values, which may be lists of them."""
+    return [part for value in values if value for part in ([value] if isinstance(value, str) else value)]
+
+
+def _check(
+    content: str,
+    styles: list[str],
+    named: list[str],
+    output: str,
+    *,
+    singles: list[str],
+    table: str | None,
+    clobber: bool,
+) -> None:
     """Errors of files, before torch is imported."""
     from impasto.cli.files import check_pictures
+    from impasto.output import check_output
     from impasto.sheetfile import check_sheet
     from impasto.variations import check_table
 
     check_pictures([*(("style", style) for style in styles), ("content", content)])
-    check_sheet(output, [content, *styles], clobber=clobber)
+    inputs = [content, *styles, *named]
+    check_sheet(output, inputs, clobber=clobber)
+    if singles and (Path(singles[0]).parent.is_dir() or os.path.lexists(Path(singles[0]).parent)):
+        for single in singles:
+            check_output(single, inputs, clobber=clobber)
     if table is not None:
         check_table(table)
+        if Path(table).exists() and not clobber:
+            raise ImageError(f"table {table!r} exists already, and overwriting was not allowed")
+        if not Path(table).resolve().parent.is_dir():
+            raise ImageError(f"table {table!r} cannot be written: there is no such folder")
 
 
 def _paint(
