@@ -286,3 +286,33 @@ def test_a_cell_that_is_not_there(call: Caller) -> None:
 def test_other_recipes(recipe: dict[str, Any]) -> None:
     with pytest.raises(ImageError, match="no recipe of a sheet"):
         render_options(recipe, "A1")
+
+
+def test_files_on_an_axis_are_hashes_in_the_sheet(call: Caller) -> None:
+    Image.fromarray(OTHER).save("secret.png")
+    axes = ["--vary", "init=secret.png,noise"]
+    assert call("sweep", "content.png", "style.png", *FLAGS, *axes, "-o", "sheet.png").code == 0
+    recipe: Any = read_sheet_recipe("sheet.png")
+    assert "secret" not in json.dumps(recipe)
+    assert recipe["sheet"]["axes"][0]["values"][0].startswith("sha256:")
+    assert call("sweep", "--render", "A1", "sheet.png", "-o", "cell.png").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["content.png", "style.png", "--init", "init.png", "-o", "init.png"],
+        ["out/A1.png", "style.png", "--cells", "out", "-o", "sheet.png"],
+        ["content.png", "style.png", "--table", "nowhere/t.csv", "-o", "sheet.png"],
+    ],
+    ids=str,
+)
+def test_no_input_is_overwritten_and_nothing_is_painted_in_vain(call: Caller, arguments: list[str]) -> None:
+    Path("out").mkdir()
+    for name in ("init.png", "out/A1.png"):
+        Image.fromarray(CONTENT).save(name)
+    before = {name: Path(name).read_bytes() for name in ("init.png", "out/A1.png")}
+    outcome = call("sweep", *arguments, *FLAGS, "--vary", "seed=1,2")
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert before == {name: Path(name).read_bytes() for name in before}
+    assert not Path("sheet.png").exists()
