@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
-from tinyruns import CONTENT, OTHER, STYLE, TINY, paint, picture_bytes
+from tinyruns import CONTENT, OTHER, STYLE, TINY, make_array, paint, picture_bytes
 
 from impasto import Result, color, iterate, prepare, stylize
 from impasto.errors import OptionsError
@@ -202,3 +202,17 @@ def test_going_on_from_a_picture() -> None:
     difference = np.asarray(states[0].picture(), dtype=float) - np.asarray(straight[0].picture(), dtype=float)
     assert np.abs(difference).mean() < 1  # 8 bits between them
     assert [state.scale for state in iterate(CONTENT, STYLE, continued=small.image, **TINY)] == [40, 40]
+
+
+@pytest.mark.parametrize("mode", ["style", "content"])
+def test_odd_proportions_go_on_as_well(mode: str) -> None:
+    """641 x 600 is 20 x 19 pixels by way of 40 x 37, and 20 x 19 or 18 by itself: every scale is the photograph's."""
+    content = make_array(600, 641, 4)
+    values = {"min_size": 20, "iterations": 2, "content_weight": 0.1, "color": mode}
+    small = stylize(content, STYLE, size=20, **values)
+    (states,) = [[one for one in iterate(content, STYLE, size=40, **values) if one.scale == 20]]
+    assert picture_bytes(states[-1]) == picture_bytes(small)
+    on = list(iterate(content, STYLE, size=40, continued=small.image, **values))
+    straight = stylize(content, STYLE, size=40, **values)
+    difference = np.asarray(on[-1].picture(), dtype=float) - _array(straight)
+    assert np.abs(difference).mean() < 2

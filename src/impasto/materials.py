@@ -33,8 +33,8 @@ class Materials:
     device: str
 
     def shape(self, scale: int) -> tuple[int, int]:
-        """(height, width) at a scale."""
-        return fit(*self.size, scale)
+        """(height, width) at a scale, the same whatever the last one is."""
+        return fit(*(self.content.size if self.content else self.size), scale)
 
     def original(self, scale: int) -> Tensor:
         """The photograph as it is, [1, 3, H, W]; black for a texture."""
@@ -44,8 +44,11 @@ class Materials:
 
     def photograph(self, scale: int) -> Tensor:
         """The photograph that is painted, [1, 3, H, W]: in grey where its colours are put back in the end."""
-        original = self.original(scale)
-        return color.to_grey(original) if self.mode == "content" else original
+        return self.in_mode(self.original(scale))
+
+    def in_mode(self, image: Tensor) -> Tensor:
+        """A picture as the run paints it."""
+        return color.to_grey(image) if self.mode == "content" else image
 
     def paintings(self, scale: int) -> list[Tensor]:
         """The styles at a scale, never enlarged, in the colours that the picture is to have."""

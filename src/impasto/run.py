@@ -239,7 +239,7 @@ class Transfer:
         """The picture that a run goes on from, the photograph in its size, the weight of its content, evaluations."""
         if self.continued is None:
             return None, None, self._first_weight(), 0
-        picture = self.continued.at(*self.continued.size).to(self.compute.device)
+        picture = self.materials.in_mode(self.continued.at(*self.continued.size).to(self.compute.device))
         return picture, self.materials.photograph(max(self.continued.size)), self._first_weight(), 0
 
     def _first(self, content: Tensor) -> Tensor:
@@ -248,7 +248,7 @@ class Transfer:
             generator = torch.Generator().manual_seed(self.options.seed)
             return torch.rand(content.shape, generator=generator).to(content.device)
         if self.start is not None:
-            return self.start.at(*content.shape[2:]).to(content.device)
+            return self.materials.in_mode(self.start.at(*content.shape[2:]).to(content.device))
         return content
 
     def _target_error(self, content: Tensor, scale: int) -> float:

@@ -89,7 +89,7 @@ def prepare(
     before = None
     if continued is not None:
         before = _open(shared, continued, "continued", None, options)
-        _check_continued(before.size, size)
+        _check_continued(before.size, size, photograph.size)
     transfer = _prepare(photograph, size, style, options, shared, continued=before, started=started)
     if recipe is not None:
         _check_same(recipe, transfer)
@@ -140,11 +140,11 @@ def prepare_texture(
     return _prepare(None, (size[1], size[0]), style, options, None, started=started)
 
 
-def _check_continued(before: tuple[int, int], size: tuple[int, int]) -> None:
+def _check_continued(before: tuple[int, int], size: tuple[int, int], photograph: tuple[int, int]) -> None:
     shown = f"{before[1]} x {before[0]}"
     if max(before) > max(size):
         raise OptionsError(f"the continued picture is {shown} pixels already: give a size of {max(before)} or more")
-    if fit(*size, max(before)) != before:
+    if fit(*photograph, max(before)) != before:
         raise OptionsError(f"the continued picture is {shown} pixels: the content has other proportions")
 
 
