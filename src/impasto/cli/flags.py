@@ -59,11 +59,16 @@ class _Flag(click.Option):
     section: str
 
 
+def given_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that were given on the command line."""
+    return {name: value for name, value in flags.items() if value not in (None, ())}
+
+
 def chosen_options(preset: str | Mapping[str, Any] | None, given: Mapping[str, Any]) -> Options:
     """Defaults, overridden by a preset or a recipe, overridden by the flags given. OptionsError names the flag."""
     from impasto.options import make_options
 
-    values = {name: value for name, value in given.items() if value not in (None, ())}
+    values = given_flags(given)
     try:
         return make_options(preset, **values)
     except OptionsError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,47 +29,64 @@ OUTPUT_FLAGS = (
 )
 
 
-def with_output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command function with the flags that say what becomes of its picture."""
-    for flag in reversed(OUTPUT_FLAGS):
-        command = flag(command)
-    return command
-
-
 @dataclass(frozen=True)
-class Painting:
-    """A run to be made, and how it is shown."""
+class Output:
+    """What becomes of a run's picture, by those flags."""
 
-    files: Files
-    options: Options
-    prepare: Callable[[], Transfer]
+    path: str
+    preset: str | None
+    save_every: int | None
     preview: bool
+    clobber: bool
     report: Report
-    interrupts: Interrupts
 
-    def paint(self) -> None:
-        """To the picture and its report; raises what ended the run early once both are out."""
-        files, report = self.files, self.report
-        with progress_display(report.shows_progress) as begin:
-            from impasto.cli.saver import Saver
-            from impasto.device import peak_memory
+    def files(self, content: str | None, styles: tuple[str, ...], source: str | None = None) -> Files:
+        """The files of a run with this output."""
+        from impasto.cli.files import Files
 
-            transfer = self.prepare()
-            steps = [evaluations for _, evaluations in transfer.schedule]
-            files.check_frames(self.options, sum(steps))
-            report.notes(transfer.notes)
-            saver = Saver(files, transfer, preview=self.preview)
-            self.interrupts.hold()
-            state, ending = _follow(transfer, [begin(steps), saver.watch], self.interrupts)
-            picture = saver.save(state, files.output)
-            ending = ending or self.interrupts.noted()
-        peak = peak_memory(transfer.compute.device)
-        try:
-            report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
-        finally:  # the same Ctrl-C may have ended the reader of our pipe
-            if ending is not None:
-                ending.add_note(kept(files.output, state))
-                raise ending
+        return Files(content, styles, self.path, source, clobber=self.clobber, save_every=self.save_every)
+
+
+def with_output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command function that takes an `Output`, with the flags that make it."""
+
+    @wraps(command)
+    def with_output(*arguments: Any, as_json: bool, quiet: bool, no_clobber: bool, **flags: Any) -> Any:
+        own = {name: flags.pop(name) for name in ("preset", "save_every", "preview")}
+        report = Report(as_json=as_json, quiet=quiet)
+        output = Output(flags.pop("output"), clobber=not no_clobber, report=report, **own)
+        return command(*arguments, output=output, **flags)
+
+    for flag in reversed(OUTPUT_FLAGS):
+        with_output = flag(with_output)
+    return with_output
+
+
+def paint(
+    output: Output, files: Files, options: Options, prepare: Callable[[], Transfer], interrupts: Interrupts
+) -> None:
+    """To the picture and its report; raises what ended the run early once both are out."""
+    report = output.report
+    with progress_display(report.shows_progress) as begin:
+        from impasto.cli.saver import Saver
+        from impasto.device import peak_memory
+
+        transfer = prepare()
+        steps = [evaluations for _, evaluations in transfer.schedule]
+        files.check_frames(options, sum(steps))
+        report.notes(transfer.notes)
+        saver = Saver(files, transfer, preview=output.preview)
+        interrupts.hold()
+        state, ending = _follow(transfer, [begin(steps), saver.watch], interrupts)
+        picture = saver.save(state, files.output)
+        ending = ending or interrupts.noted()
+    peak = peak_memory(transfer.compute.device)
+    try:
+        report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
+    finally:  # the same Ctrl-C may have ended the reader of our pipe
+        if ending is not None:
+            ending.add_note(kept(files.output, state))
+            raise ending
 
 
 def _follow(

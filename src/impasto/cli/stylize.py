@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from impasto.cli.flags import OptionsCommand, chosen_options
-from impasto.cli.painting import Painting, with_output_flags
-from impasto.cli.report import Report
+from impasto.cli.flags import OptionsCommand, chosen_options, given_flags
+from impasto.cli.painting import Output, paint, with_output_flags
 from impasto.errors import OptionsError
 
 if TYPE_CHECKING:
@@ -39,13 +38,7 @@ def stylize(
     content: str | None,
     styles: tuple[str, ...],
     source: str | None,
-    output: str,
-    preset: str | None,
-    save_every: int | None,
-    preview: bool,
-    no_clobber: bool,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
     **flags: Any,
 ) -> None:
     """Paint the photograph CONTENT in the style of STYLE, or of several styles.
@@ -58,17 +51,14 @@ def stylize(
     SIGTERM, 3 for memory, 4 for a loss that is not a number.
     """
     session: Session = ctx.obj
-    report = Report(as_json=as_json, quiet=quiet)
     recalled: dict[str, Any] = {}
     if source is not None:
-        if preset is not None:
+        if output.preset is not None:
             raise click.UsageError("--from brings the picture's own options: give single ones, and no --preset", ctx)
         recalled, content, styles = _recall(source, content, styles, flags)
     assert content is not None  # `_needed`, or recalled
-    options = chosen_options(recalled or preset, flags)
-    from impasto.cli.files import Files
-
-    files = Files(content, styles, output, source=source, clobber=not no_clobber, save_every=save_every)
+    options = chosen_options(recalled or output.preset, flags)
+    files = output.files(content, styles, source)
     files.check(options)
 
     def prepare() -> Transfer:
@@ -76,7 +66,7 @@ def stylize(
 
         return prepare(content, styles, options=options, continued=source)
 
-    Painting(files, options, prepare, preview, report, session.interrupts).paint()
+    paint(output, files, options, prepare, session.interrupts)
 
 
 def _recall(
@@ -88,7 +78,7 @@ def _recall(
 
     recipe: dict[str, Any] = read_recipe(source)
     check_recipe(recipe, source)
-    given = {"init", *(name for name, value in flags.items() if value not in (None, ()))}
+    given = {"init", *given_flags(flags)}
     found = find_files(recipe_hashes(recipe), [Path(source).parent, "."])
     options = continued_options(recipe | {"options": found_options(recipe["options"], found, given)})
     if content is not None and styles:

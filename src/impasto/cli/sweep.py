@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from impasto.cli.flags import OptionsCommand, chosen_options
+from impasto.cli.flags import OptionsCommand, chosen_options, given_flags
 from impasto.cli.messages import say, shown
-from impasto.cli.painting import Painting
+from impasto.cli.painting import Output, paint
 from impasto.cli.report import Report
 from impasto.cli.signals import Stopped
 from impasto.errors import ImageError, OptionsError
@@ -61,7 +61,7 @@ def sweep(
 
     The same command again goes on where it was stopped. Values that hold commas are parted by semicolons.
     """
-    values = {name: value for name, value in flags.items() if value not in (None, ())}
+    values = given_flags(flags)
     if render is not None:
         _render(ctx.obj, files, render, output, values, clobber=not no_clobber, quiet=quiet)
         return
@@ -187,7 +187,6 @@ def _render(
     quiet: bool,
 ) -> None:
     """One cell of a sheet, of the files that are given behind it or that are found by their hashes."""
-    from impasto.cli.files import Files
     from impasto.remake import file_hashes, find_files, found_options
     from impasto.sheetfile import read_sheet_recipe
     from impasto.variations import render_options
@@ -200,7 +199,9 @@ def _render(
     content, styles = (given[0], tuple(given[1:])) if len(given) > 1 else _found(sheet, recipe, hashes, found)
     options = chosen_options(found_options(recalled, found, values), values)
     target = output or str(Path(sheet).with_name(f"{Path(sheet).stem}-{label.upper()}.png"))
-    painted = Files(content, styles, target, source=None, clobber=clobber)
+    report = Report(as_json=False, quiet=quiet)
+    wanted_output = Output(target, preset=None, save_every=None, preview=False, clobber=clobber, report=report)
+    painted = wanted_output.files(content, styles)
     painted.check(options)
 
     def prepare() -> Transfer:
@@ -208,7 +209,7 @@ def _render(
 
         return prepare(content, styles, options=options)
 
-    Painting(painted, options, prepare, False, Report(as_json=False, quiet=quiet), session.interrupts).paint()
+    paint(wanted_output, painted, options, prepare, session.interrupts)
 
 
 def _found(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from impasto.cli.flags import OptionsCommand, chosen_options
-from impasto.cli.painting import Painting, with_output_flags
-from impasto.cli.report import Report
+from impasto.cli.painting import Output, paint, with_output_flags
 from impasto.errors import OptionsError
 
 if TYPE_CHECKING:
@@ -46,25 +45,18 @@ def texture(
     styles: tuple[str, ...],
     wanted: str,
     tileable: bool,
-    output: str,
-    preset: str | None,
-    save_every: int | None,
-    preview: bool,
-    no_clobber: bool,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
     **flags: Any,
 ) -> None:
     """Paint a texture in the style of STYLE, or of several styles: brushwork and colours of nothing in particular."""
-    report = Report(as_json=as_json, quiet=quiet)
     size = parse_size(wanted)
     from impasto.options import TEXTURE
 
     borders = {"borders": "circular"} if tileable else {}
-    options = chosen_options(TEXTURE if preset is None else preset, flags | borders | {"size": max(size)})
-    from impasto.cli.files import Files
-
-    files = Files(None, styles, output, clobber=not no_clobber, save_every=save_every)
+    options = chosen_options(
+        TEXTURE if output.preset is None else output.preset, flags | borders | {"size": max(size)}
+    )
+    files = output.files(None, styles)
     files.check(options, size)
 
     def prepare() -> Transfer:
@@ -72,7 +64,7 @@ def texture(
 
         return prepare_texture(styles, size, options=options)
 
-    Painting(files, options, prepare, preview, report, session.interrupts).paint()
+    paint(output, files, options, prepare, session.interrupts)
 
 
 def parse_size(text: str) -> tuple[int, int]:
