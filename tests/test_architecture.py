@@ -19,7 +19,7 @@ ROWS = (
     ("cells", "quality", "transfer"),
     ("run",),
     ("materials", "stage"),
-    ("objective", "optimize", "pyramid", "regions", "strength"),
+    ("axes", "objective", "optimize", "pyramid", "regions", "strength"),
     ("terms",),
     ("color", "device", "losses", "masks", "remake", "sheet", "sheetfile", "tiles", "vgg", "weights"),
     ("output", "page", "styles"),
@@ -47,7 +47,7 @@ KNOWS: dict[str, set[str]] = {
     "terms": {"losses", "tiles", "vgg"},
 }
 
-USE_OPTIONS = {"__init__", "cli", "cells", "run", "transfer", "variations"}
+USE_OPTIONS = {"__init__", "cli", "axes", "cells", "run", "transfer", "variations"}
 USE_TORCH = {
     "cells",
     "color",

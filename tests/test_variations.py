@@ -3,6 +3,8 @@
 import csv
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ from PIL import Image
 from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
 
 from impasto import cells, objective, read_recipe, run, stylize, sweep, variations
+from impasto.axes import grid, parse_axis, render_options
 from impasto.cache import cache_folder
 from impasto.cli.signals import Interrupts, Stopped
 from impasto.errors import ImageError, OptionsError
 from impasto.sheetfile import read_sheet_recipe
-from impasto.variations import parse_axis, render_options
 
 TINY: dict[str, Any] = {"size": 40, "min_size": 20, "iterations": 2}
 FLAGS = ("--size", "40", "--min-size", "20", "--iterations", "2")
@@ -316,3 +318,25 @@ def test_no_input_is_overwritten_and_nothing_is_painted_in_vain(call: Caller, ar
     assert (outcome.code, outcome.err.count("\n")) == (1, 1)
     assert before == {name: Path(name).read_bytes() for name in before}
     assert not Path("sheet.png").exists()
+
+
+def test_places_go_row_by_row() -> None:
+    assert grid([2]) == {"A1": (0, 0), "A2": (1, 0)}
+    assert list(grid([2, 2]).items())[2] == ("B1", (0, 1))
+
+
+def test_a_sheet_with_more_cells_than_there_can_be_is_refused_at_once() -> None:
+    """Before anything is painted; and a hostile sheet before all of its cells are named."""
+    with pytest.raises(OptionsError, match="a sheet has 1 to 2,000 cells, not 2,001"):
+        sweep(CONTENT, STYLE, {"seed": list(range(2001))})
+    values = list(range(9000))
+    axes = [{"name": name, "values": values} for name in ("seed", "size")]
+    with pytest.raises(OptionsError, match="not 81,000,000"):
+        render_options({"sheet": {"axes": axes, "options": {}}, "styles": []}, "A1")
+
+
+def test_bad_pictures_are_found_before_torch_is_imported(call: Caller) -> None:
+    code = "import sys; from impasto.__main__ import main; code = main(); print('torch' in sys.modules); exit(code)"
+    arguments = ["sweep", "content.png", "gone.png", "--vary", "seed=1,2", "-o", "sheet.png"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "False\n")

@@ -32,7 +32,7 @@ class Combination:
     """A cell before it is painted."""
 
     label: str
-    place: tuple[int, int]  # row, column
+    places: tuple[int, int]  # across and down
     options: Options
     styles: tuple[Source, ...]
     caption: str

@@ -18,8 +18,9 @@ from typing import Any
 from PIL import Image
 
 from impasto import __version__, atomic
+from impasto.axes import STYLE, Axis, check_table, grid
 from impasto.cells import Combination, Finished, finished_cell, keep_cell, kept_cell, place_of
-from impasto.errors import ImageError, OptionsError
+from impasto.errors import OptionsError
 from impasto.image import Source, fit, open_picture, to_pil
 from impasto.notation import format_value, option_words, symbol
 from impasto.options import Options, load_preset, make_options, without_rivals
@@ -27,30 +28,13 @@ from impasto.output import save_image
 from impasto.remake import FILE_OPTIONS
 from impasto.run import Iterate
 from impasto.shared import Shared
-from impasto.sheet import Cell, cell_label, contact_sheet
+from impasto.sheet import Cell, contact_sheet
 from impasto.sheetfile import save_sheet
 from impasto.styles import style_source
 from impasto.transfer import prepare
 
-STYLE = "style"  # the axis that no option is: another painting for each value
 REFERENCE_SIDE = 256  # pixels of the photograph and the styles above the cells
 RENDER = "impasto sweep --render {label} --size 2048 {sheet}"
-
-
-@dataclass(frozen=True)
-class Axis:
-    """An option, or the style, and the values that it takes."""
-
-    name: str
-    values: tuple[Any, ...]
-
-    def shown(self, place: int, options: Options) -> Any:
-        """A value as captions have it: what has become of it among the options."""
-        value = self.values[place]
-        is_file = isinstance(value, (str, os.PathLike)) and self.name in FILE_OPTIONS
-        if self.name != STYLE and not is_file:
-            return getattr(options, self.name)
-        return Path(value).stem if isinstance(value, (str, os.PathLike)) else f"{place + 1}"
 
 
 @dataclass(eq=False)
@@ -140,7 +124,7 @@ class Sweep:
         rows = []
         for one in self.combinations:
             cell = self.finished[one.label]
-            places = zip(self.axes, one.place[::-1], strict=False)
+            places = zip(self.axes, one.places, strict=False)
             values = {axis.name: axis.shown(place, one.options) for axis, place in places}
             rows.append(
                 {"cell": one.label}
@@ -176,7 +160,7 @@ class Sweep:
         for one in self.combinations:
             recipe = self.finished[one.label].recipe
             value = recipe["styles"][0] if axis.name == STYLE else recipe["options"][axis.name]
-            found.setdefault(one.place[1 - index], value)
+            found.setdefault(one.places[index], value)
         return [found[place] for place in sorted(found)]
 
 
@@ -216,60 +200,20 @@ def make_base(preset: str | os.PathLike[str] | None, values: Mapping[str, Any]) 
     return without_rivals(loaded, values) | dict(values)
 
 
-def parse_axis(text: str) -> tuple[str, list[str]]:
-    """`"tv-weight=0.01,1"` -> ("tv_weight", ["0.01", "1"]); values that hold commas are parted by semicolons."""
-    name, equals, values = text.partition("=")
-    parts = [part.strip() for part in values.split(";" if ";" in values else ",")]
-    if not (name.strip() and equals and all(parts)):
-        raise OptionsError(f"--vary: expected OPTION=VALUE,VALUE,… such as tv-weight=0.01,1,100, not {text!r}")
-    return name.strip().replace("-", "_"), parts
-
-
-def check_table(path: str | os.PathLike[str]) -> None:
-    """ImageError for a table of a kind that cannot be written."""
-    if Path(path).suffix.lower() not in (".csv", ".json"):
-        raise ImageError(f"table {os.fspath(path)!r}: expected a name that ends in .csv or .json")
-
-
 def _combinations(axes: Sequence[Axis], base: Mapping[str, Any], styles: tuple[Source, ...]) -> list[Combination]:
     """Row by row; OptionsError that names the first cell that is impossible."""
-    across, down = axes[0], axes[1] if len(axes) > 1 else None
     found = []
-    for row in range(len(down.values) if down else 1):
-        for column in range(len(across.values)):
-            places = {across: column} | ({down: row} if down else {})
-            changes = {axis.name: axis.values[place] for axis, place in places.items()}
-            label = cell_label(row, column)
-            painted = (changes.pop(STYLE),) if STYLE in changes else styles
-            try:
-                options = make_options(base, **changes)
-            except OptionsError as error:
-                raise OptionsError(f"cell {label}: {error}") from None
-            values = {axis.name: axis.shown(place, options) for axis, place in places.items()}
-            caption = ", ".join(f"{symbol(name)} = {format_value(value)}" for name, value in values.items())
-            found.append(Combination(label, (row, column), options, painted, caption))
+    for label, places in grid([len(axis.values) for axis in axes]).items():
+        changes = {axis.name: axis.values[place] for axis, place in zip(axes, places, strict=False)}
+        painted = (changes.pop(STYLE),) if STYLE in changes else styles
+        try:
+            options = make_options(base, **changes)
+        except OptionsError as error:
+            raise OptionsError(f"cell {label}: {error}") from None
+        values = {axis.name: axis.shown(place, options) for axis, place in zip(axes, places, strict=False)}
+        caption = ", ".join(f"{symbol(name)} = {format_value(value)}" for name, value in values.items())
+        found.append(Combination(label, places, options, painted, caption))
     return found
-
-
-def render_options(recipe: Mapping[str, Any], label: str) -> tuple[dict[str, Any], list[str]]:
-    """Options, and hashes of the styles, of one cell of a saved sheet. Raises ImageError for no recipe of a sheet."""
-    try:
-        axes, options = recipe["sheet"]["axes"], dict(recipe["sheet"]["options"])
-        lengths = [len(axis["values"]) for axis in axes]
-        styles = list(recipe["styles"])
-        cells = {
-            cell_label(row, column): (column, row)
-            for row in range(lengths[1] if len(lengths) > 1 else 1)
-            for column in range(lengths[0])
-        }
-    except (KeyError, TypeError, IndexError):
-        raise ImageError("holds no recipe of a sheet: expected one that `impasto sweep` wrote") from None
-    if label.upper() not in cells:
-        raise OptionsError(f"the sheet has no cell {label!r}: they go from A1 to {list(cells)[-1]}")
-    changes = {axis["name"]: axis["values"][place] for axis, place in zip(axes, cells[label.upper()], strict=False)}
-    if STYLE in changes:
-        styles = [changes.pop(STYLE)]
-    return without_rivals(options, changes) | changes, styles
 
 
 def _plain(value: Any) -> Any:

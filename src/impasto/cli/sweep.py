@@ -67,9 +67,8 @@ def sweep(
         return
     if not vary or output is None:
         raise click.UsageError("expected --vary OPTION=VALUE,VALUE… and -o FILE, or --render CELL and a SHEET", ctx)
+    from impasto.axes import STYLE, grid, parse_axis
     from impasto.remake import FILE_OPTIONS
-    from impasto.sheet import cell_label
-    from impasto.variations import STYLE, parse_axis
 
     axes = dict(parse_axis(text) for text in vary)
     if len(axes) < len(vary):
@@ -79,13 +78,8 @@ def sweep(
         raise click.UsageError("expected a STYLE, or --vary style=FILE,FILE…", ctx)
     chosen_options(preset, values)  # whose errors name the flag
     named = [value for name in FILE_OPTIONS for value in _texts(values.get(name), *axes.get(name, []))]
-    count = [len(one) for one in axes.values()]
-    singles = [
-        str(Path(cells) / f"{cell_label(row, column)}.png")
-        for row in range(count[1] if len(count) > 1 else 1)
-        for column in range(count[0])
-        if cells is not None
-    ]
+    labels = grid([len(one) for one in axes.values()])
+    singles = [str(Path(cells) / f"{label}.png") for label in labels] if cells is not None else []
     _check(
         content, [*styles, *axes.get(STYLE, [])], named, output, singles=singles, table=table, clobber=not no_clobber
     )
@@ -111,15 +105,15 @@ def _check(
     clobber: bool,
 ) -> None:
     """Errors of files, before torch is imported."""
+    from impasto.axes import check_table
     from impasto.cli.files import check_pictures
     from impasto.output import check_output
     from impasto.sheetfile import check_sheet
-    from impasto.variations import check_table
 
     check_pictures([*(("style", style) for style in styles), ("content", content)])
     inputs = [content, *styles, *named]
     check_sheet(output, inputs, clobber=clobber)
-    if singles and (Path(singles[0]).parent.is_dir() or os.path.lexists(Path(singles[0]).parent)):
+    if singles and os.path.lexists(Path(singles[0]).parent):
         for single in singles:
             check_output(single, inputs, clobber=clobber)
     if table is not None:
@@ -187,9 +181,9 @@ def _render(
     quiet: bool,
 ) -> None:
     """One cell of a sheet, of the files that are given behind it or that are found by their hashes."""
+    from impasto.axes import render_options
     from impasto.remake import file_hashes, find_files, found_options
     from impasto.sheetfile import read_sheet_recipe
-    from impasto.variations import render_options
 
     sheet, *given = files
     recipe: dict[str, Any] = read_sheet_recipe(sheet)

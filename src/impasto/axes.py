@@ -1,0 +1,76 @@
+"""The axes of a sheet of variations: what is varied, the cells' places, and a saved sheet's way back to one cell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import ImageError, OptionsError
+from impasto.options import without_rivals
+from impasto.remake import FILE_OPTIONS
+from impasto.sheet import MAX_CELLS, cell_label
+
+if TYPE_CHECKING:
+    from impasto.options import Options
+
+STYLE = "style"  # the axis that no option is: another painting for each value
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An option, or the style, and the values that it takes."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    def shown(self, place: int, options: Options) -> Any:
+        """A value as captions have it: what has become of it among the options."""
+        value = self.values[place]
+        is_file = isinstance(value, (str, os.PathLike)) and self.name in FILE_OPTIONS
+        if self.name != STYLE and not is_file:
+            return getattr(options, self.name)
+        return Path(value).stem if isinstance(value, (str, os.PathLike)) else f"{place + 1}"
+
+
+def parse_axis(text: str) -> tuple[str, list[str]]:
+    """`"tv-weight=0.01,1"` -> ("tv_weight", ["0.01", "1"]); values that hold commas are parted by semicolons."""
+    name, equals, values = text.partition("=")
+    parts = [part.strip() for part in values.split(";" if ";" in values else ",")]
+    if not (name.strip() and equals and all(parts)):
+        raise OptionsError(f"--vary: expected OPTION=VALUE,VALUE,… such as tv-weight=0.01,1,100, not {text!r}")
+    return name.strip().replace("-", "_"), parts
+
+
+def grid(lengths: Sequence[int]) -> dict[str, tuple[int, int]]:
+    """{label: (place across, place down)}, row by row, for the number of values on one or two axes.
+
+    OptionsError for more cells than a sheet has.
+    """
+    columns, rows = lengths[0], lengths[1] if len(lengths) > 1 else 1
+    if columns * rows > MAX_CELLS:
+        raise OptionsError(f"a sheet has 1 to {MAX_CELLS:,} cells, not {columns * rows:,}")
+    return {cell_label(row, column): (column, row) for row in range(rows) for column in range(columns)}
+
+
+def check_table(path: str | os.PathLike[str]) -> None:
+    """ImageError for a table of a kind that cannot be written."""
+    if Path(path).suffix.lower() not in (".csv", ".json"):
+        raise ImageError(f"table {os.fspath(path)!r}: expected a name that ends in .csv or .json")
+
+
+def render_options(recipe: Mapping[str, Any], label: str) -> tuple[dict[str, Any], list[str]]:
+    """Options, and hashes of the styles, of one cell of a saved sheet. Raises ImageError for no recipe of a sheet."""
+    try:
+        axes, options = recipe["sheet"]["axes"], dict(recipe["sheet"]["options"])
+        cells, styles = grid([len(axis["values"]) for axis in axes]), list(recipe["styles"])
+    except (KeyError, TypeError, IndexError):
+        raise ImageError("holds no recipe of a sheet: expected one that `impasto sweep` wrote") from None
+    if label.upper() not in cells:
+        raise OptionsError(f"the sheet has no cell {label!r}: they go from A1 to {list(cells)[-1]}")
+    changes = {axis["name"]: axis["values"][place] for axis, place in zip(axes, cells[label.upper()], strict=False)}
+    if STYLE in changes:
+        styles = [changes.pop(STYLE)]
+    return without_rivals(options, changes) | changes, styles
