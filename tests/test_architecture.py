@@ -43,7 +43,7 @@ KNOWS: dict[str, set[str]] = {
     "tiles": set(),
     "workspace": set(),
     "objective": {"losses", "masks", "shared", "terms", "tiles", "vgg"},
-    "stage": {"objective", "optimize", "pyramid", "tiles", "vgg"},
+    "stage": {"masks", "objective", "optimize", "pyramid", "tiles", "vgg"},
     "terms": {"losses", "tiles", "vgg"},
 }
 

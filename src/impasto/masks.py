@@ -26,6 +26,11 @@ def guide(mask: Tensor, stride: int, reach: int) -> Tensor:
     return positions
 
 
+def compose(paint: Tensor, photograph: Tensor, cover: Tensor | None) -> Tensor:
+    """The paint as far as it covers [1, 1, H, W] (None: all of it), the photograph elsewhere."""
+    return paint if cover is None else photograph + cover * (paint - photograph)
+
+
 def erode(mask: Tensor, radius: int) -> Tensor:
     """The least value within a square of that radius in a mask [1, 1, H, W]; what lies beyond it does not count."""
     for axis in (2, 3):

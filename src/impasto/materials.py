@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from impasto import color, regions
+from impasto import color, masks, regions
 from impasto.image import Picture, fit
 from impasto.objective import Region
 from impasto.regions import Division
@@ -81,20 +81,21 @@ class Materials:
 
     def cover(self, scale: int, margin: int = 0) -> Tensor | None:
         """How much of the paint each pixel has, [1, 1, H, W], with a margin; None: all of it."""
-        masks = [self._canvas(division.coverage, scale, margin) for division in self.divisions]
-        if any(mask is None for mask in masks):
-            return None
-        return torch.stack([mask for mask in masks if mask is not None]).sum(0).clamp_(0, 1)
+        covers = [self._canvas(division.coverage, scale, margin) for division in self.divisions]
+        parts = [cover for cover in covers if cover is not None]
+        return torch.stack(parts).sum(0).clamp_(0, 1) if len(parts) == len(covers) else None
 
     def finished(self, image: Tensor, scale: int) -> Tensor:
         """A painted picture with the photograph's own colours, and its own pixels, where it is to keep them."""
-        cover = self.cover(scale)
-        if self.mode == "content":
-            image = color.keep_color(image.clamp(0, 1), self.original(scale))
-        if cover is None:
-            return image
         original = self.original(scale)
-        return original + cover * (image - original)
+        if self.mode == "content":
+            image = color.keep_color(image.clamp(0, 1), original)
+        return masks.compose(image, original, self.cover(scale))
+
+    @property
+    def keeps_photograph(self) -> bool:
+        """Whether a finished picture has something of the photograph: its colours, or a part that is not covered."""
+        return self.mode == "content" or all(division.coverage is not None for division in self.divisions)
 
     @property
     def shortfalls(self) -> list[int]:

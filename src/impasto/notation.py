@@ -1,4 +1,4 @@
-"""Options as one would print them in a paper: β = 100, content layers = relu4_2."""
+"""Options as one would print them in a paper: β = 100, content layers = relu4_2; and as one would type them."""
 
 import math
 from collections.abc import Mapping
@@ -33,6 +33,24 @@ def format_value(value: object) -> str:
         case list() | tuple():
             return ", ".join(map(format_value, value)) or "none"
     return (value.name if isinstance(value, PurePath) else "") or str(value)
+
+
+def as_typed(value: object) -> str:
+    """An option's value as one would type it; nothing for None."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "on" if value else "off"
+        case Mapping():
+            return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in value.items())
+        case tuple():
+            return ",".join(as_typed(part) for part in value)
+        case float():
+            short = f"{value:g}"
+            return short if float(short) == value else repr(value)
+        case _:
+            return str(value)
 
 
 def _format_item(name: object, weight: object) -> str:

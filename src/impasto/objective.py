@@ -114,8 +114,9 @@ def from_images(
     terms: list[Term] = []
     for number, region in enumerate(regions, 1 if len(regions) > 1 else 0):
         targets = _region_targets(encoder, styles, region, list(layers), tile, shared=shared)
+        covered = 1.0 if region.mask is None else float(region.mask.mean())
         for tap, share in layers.items():
-            guide, positions, covered = _cover(encoder, region.mask, tap, size)
+            guide, positions = _guide(encoder, region.mask, tap, size)
             if positions >= 1:  # else the tap has nothing to say of so small a region
                 weight = style_weight * share * covered
                 terms.append(
@@ -157,15 +158,13 @@ def _region_targets(
     return {tap: torch.stack([share * gram[tap] for share, gram in grams]).sum(0) / sum(shares) for tap in taps}
 
 
-def _cover(
-    encoder: Encoder, mask: Tensor | None, tap: str, size: tuple[int, int]
-) -> tuple[Tensor | None, float, float]:
-    """A region's guide at a tap, its sum, and the share of the picture's (height, width) that the region covers."""
+def _guide(encoder: Encoder, mask: Tensor | None, tap: str, size: tuple[int, int]) -> tuple[Tensor | None, float]:
+    """A region's guide at a tap of a picture of that (height, width), and how many positions it counts."""
     stride = Tap.parse(tap).stride
     if mask is None:
-        return None, -(-size[0] // stride) * -(-size[1] // stride), 1.0
+        return None, -(-size[0] // stride) * -(-size[1] // stride)
     guide = masks.guide(mask, stride, encoder.reach(tap))
-    return guide, float(guide.sum()), float(mask.mean())
+    return guide, float(guide.sum())
 
 
 def unrelated_error(

@@ -78,10 +78,7 @@ def divide(content: Sequence[Mask], style: Sequence[Mask], weights: Sequence[flo
         raise OptionsError(
             f"expected a content mask in grey for each of {_styles(count)}, or one in colours; got {len(content)}"
         )
-    return [
-        Division(mask.coverage[""], _only(index, weights[index] or 1, count), parts)
-        for index, mask in enumerate(content)
-    ]
+    return _one_each([mask.coverage[""] for mask in content], weights, parts)
 
 
 def resize(mask: Tensor, height: int, width: int) -> Tensor:
@@ -100,10 +97,7 @@ def _by_colour(content: Mask, style: Sequence[Mask], weights: Sequence[float]) -
                 f"the content mask has {len(labels)} colours ({', '.join(labels)}) and there are {_styles(count)}: "
                 "expected one for each, in this order, or style masks in the same colours"
             )
-        return [
-            Division(content.coverage[label], _only(index, weights[index] or 1, count), (None,) * count)
-            for index, label in enumerate(labels)
-        ]
+        return _one_each([content.coverage[label] for label in labels], weights, (None,) * count)
     divisions = []
     for label in labels:
         parts = tuple(mask.coverage.get(label) for mask in style)
@@ -126,8 +120,15 @@ def _labels(image: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def _only(index: int, share: float, count: int) -> tuple[float, ...]:
-    return tuple(share if place == index else 0.0 for place in range(count))
+def _one_each(
+    coverages: Sequence[Tensor], weights: Sequence[float], parts: tuple[Tensor | None, ...]
+) -> list[Division]:
+    """As many regions as styles: each has the style of its number alone."""
+    numbered = list(enumerate(weights))
+    return [
+        Division(coverage, tuple((weight or 1) if place == index else 0.0 for place, weight in numbered), parts)
+        for index, coverage in enumerate(coverages)
+    ]
 
 
 def _styles(count: int) -> str:

@@ -51,8 +51,7 @@ def check_files(recipe: Mapping[str, Any], given: Iterable[str]) -> None:
     """OptionsError that names the first option whose file the recipe asks for and which was not given again."""
     for name, what in FILE_OPTIONS.items():
         if name not in given and name != "init" and file_hashes(recipe["options"].get(name)):
-            flag = "--" + name.replace("_", "-")
-            raise OptionsError(f"the picture was painted with {what}, which its recipe does not hold: give {flag}")
+            raise _missing(name, f"the picture was painted with {what}, which its recipe does not hold")
 
 
 def found_options(options: Mapping[str, Any], found: Mapping[str, str], given: Iterable[str]) -> dict[str, Any]:
@@ -67,10 +66,13 @@ def found_options(options: Mapping[str, Any], found: Mapping[str, str], given: I
             continue
         paths = [found.get(digest) for digest in digests]
         if None in paths:
-            what, flag = FILE_OPTIONS[name], "--" + name.replace("_", "-")
-            raise OptionsError(f"it was painted with {what}, which is not beside it under any name: give {flag}")
+            raise _missing(name, f"it was painted with {FILE_OPTIONS[name]}, which is not beside it under any name")
         resolved[name] = paths if isinstance(value, (list, tuple)) else paths[0]
     return resolved
+
+
+def _missing(name: str, sentence: str) -> OptionsError:
+    return OptionsError(f"{sentence}: give --{name.replace('_', '-')}")
 
 
 def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:

@@ -165,21 +165,16 @@ class Transfer:
     def _paint(self) -> Iterator[Iterate]:
         options, began = self.options, time.perf_counter() - self.preparation
         dial = options.content_weight is None and self.materials.content is not None
-        picture, coarse, weight, done = self._behind()
+        (picture, coarse), weight, done = self._behind(), self._first_weight(), 0
         scales = tuple(scale for scale, _ in self.schedule)
         for index, (scale, steps) in enumerate(self.schedule, 1):
             content, step = self.materials.photograph(scale), 0
             known = self.shared.get("scale", self._key(index)) if self.shared else None
             if isinstance(known, Iterate):  # another run has painted it
                 seconds = time.perf_counter() - began
-                yield (known := replace(known, scales=scales, seconds=seconds, finish=self._finish(scale)))
-                picture, coarse, weight, done, dial = (
-                    known.image,
-                    content,
-                    known.content_weight,
-                    known.evaluations,
-                    False,
-                )
+                yield replace(known, scales=scales, seconds=seconds, finish=self._finish(scale))
+                picture, weight, done = known.image, known.content_weight, known.evaluations
+                coarse, dial = content, False
                 continue
             if picture is None or coarse is None:
                 picture = self._first(content)
@@ -235,12 +230,12 @@ class Transfer:
             return options.content_weight
         return strength.first_weight(options.strength, options.style_weight)
 
-    def _behind(self) -> tuple[Tensor | None, Tensor | None, float, int]:
-        """The picture that a run goes on from, the photograph in its size, the weight of its content, evaluations."""
+    def _behind(self) -> tuple[Tensor | None, Tensor | None]:
+        """The picture that a run goes on from, and the photograph in its size; nothing for one from the start."""
         if self.continued is None:
-            return None, None, self._first_weight(), 0
+            return None, None
         picture = self.materials.in_mode(self.continued.at(*self.continued.size).to(self.compute.device))
-        return picture, self.materials.photograph(max(self.continued.size)), self._first_weight(), 0
+        return picture, self.materials.photograph(max(self.continued.size))
 
     def _first(self, content: Tensor) -> Tensor:
         """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""
@@ -284,9 +279,7 @@ class Transfer:
         return Stage(encoder, objective, tiles, canvas, margin, materials.cover(scale, margin))
 
     def _finish(self, scale: int) -> Callable[[Tensor], Tensor] | None:
-        if self.materials.mode != "content" and self.materials.cover(scale) is None:
-            return None
-        return partial(self.materials.finished, scale=scale)
+        return partial(self.materials.finished, scale=scale) if self.materials.keeps_photograph else None
 
     def function(self, scale: int, content_weight: float) -> tuple[optimize.Function, Tensor]:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""

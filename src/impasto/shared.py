@@ -38,7 +38,7 @@ class Shared:
 
     def get(self, kind: str, key: Hashable) -> object | None:
         """What was kept; None if nothing was."""
-        return self._kept[kind].get(key)
+        return self.once(kind, key, lambda: None) if key in self._kept[kind] else None
 
 
 def digest(*tensors: Tensor | None) -> str:

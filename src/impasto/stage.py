@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from impasto import optimize, pyramid
+from impasto import masks, optimize, pyramid
 from impasto.objective import Objective
 from impasto.tiles import Tile, value_and_grad
 from impasto.vgg import Encoder
@@ -26,17 +26,14 @@ class Stage:
 
     def function(self, canvas: Tensor) -> optimize.Value:
         """The weighted losses of what the paint on a canvas makes of the photograph, and their gradient."""
-        statistics, grad = value_and_grad(self.composed(canvas), self.encoder, self.objective, self.tiles)
+        picture = masks.compose(canvas, self.photograph, self.cover)
+        statistics, grad = value_and_grad(picture, self.encoder, self.objective, self.tiles)
         total, terms = self.objective.values(statistics)
         return optimize.Value(total, terms, grad if self.cover is None else grad * self.cover)
 
-    def composed(self, canvas: Tensor) -> Tensor:
-        """The paint where it is covered, the photograph elsewhere."""
-        return canvas if self.cover is None else self.photograph + self.cover * (canvas - self.photograph)
-
     def shown(self, canvas: Tensor) -> Tensor:
         """The picture [1, 3, H, W] on a canvas."""
-        return pyramid.without_bleed(self.composed(canvas), self.margin)
+        return pyramid.without_bleed(masks.compose(canvas, self.photograph, self.cover), self.margin)
 
     def with_content_weight(self, weight: float) -> Stage:
         """The same with another weight of the content."""

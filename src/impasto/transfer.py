@@ -47,10 +47,7 @@ def stylize(
     Raises:
         ImpastoError: in one sentence, for pictures that cannot be read and options that are impossible.
     """
-    transfer = prepare(content, style, preset=preset, options=options, **values)
-    for state in transfer:
-        last = state
-    return transfer.result(last)
+    return _result(prepare(content, style, preset=preset, options=options, **values))
 
 
 def iterate(content: Source, style: Source | Sequence[Source], **values: Any) -> Iterator[Iterate]:
@@ -113,10 +110,7 @@ def texture(
         tileable: whether copies of the result can be laid side by side without a seam: `borders="circular"`.
         **values: any field of `Options` that is not about the content.
     """
-    transfer = prepare_texture(style, size, tileable=tileable, preset=preset, options=options, **values)
-    for state in transfer:
-        last = state
-    return transfer.result(last)
+    return _result(prepare_texture(style, size, tileable=tileable, preset=preset, options=options, **values))
 
 
 def prepare_texture(
@@ -140,6 +134,12 @@ def prepare_texture(
     return _prepare(None, (size[1], size[0]), style, options, None, started=started)
 
 
+def _result(transfer: Transfer) -> Result:
+    for state in transfer:
+        last = state
+    return transfer.result(last)
+
+
 def _check_continued(before: tuple[int, int], size: tuple[int, int], photograph: tuple[int, int]) -> None:
     shown = f"{before[1]} x {before[0]}"
     if max(before) > max(size):
@@ -150,8 +150,9 @@ def _check_continued(before: tuple[int, int], size: tuple[int, int], photograph:
 
 def _check_same(recipe: Mapping[str, Any], transfer: Transfer) -> None:
     """OptionsError where a picture is to be continued with another photograph or other styles."""
+    present = transfer.recipe
     for name, what in (("content", "photograph"), ("styles", "styles"), ("weights", "weights")):
-        if recipe.get(name) != transfer.recipe[name]:
+        if recipe.get(name) != present[name]:
             raise OptionsError(f"the continued picture was painted with other {what}: give the same files as then")
 
 
@@ -200,11 +201,13 @@ def _prepare(
 
 
 def _open(shared: Shared | None, source: Source, role: str, longest: int | None, options: Options) -> Picture:
-    """A picture, opened once where it is a file."""
-    most = options.max_pixels
-    if role == "style" and builtin_name(source) is not None:
-        source, most = style_source(source), MAX_PIXELS  # --max-pixels is about files
-    open_it = partial(open_picture, source, role=role, longest=longest, max_pixels=most)
+    """A picture, opened once where it has a name."""
+
+    def open_it() -> Picture:
+        if role == "style" and builtin_name(source) is not None:  # --max-pixels is about files
+            return open_picture(style_source(source), role=role, longest=longest, max_pixels=MAX_PIXELS)
+        return open_picture(source, role=role, longest=longest, max_pixels=options.max_pixels)
+
     if shared is None or not isinstance(source, (str, os.PathLike)):
         return open_it()
     return shared.once("picture", (os.fspath(source), role, longest, options.max_pixels), open_it)

@@ -22,7 +22,7 @@ from impasto.axes import STYLE, Axis, check_table, grid
 from impasto.cells import Combination, Finished, finished_cell, keep_cell, kept_cell, place_of
 from impasto.errors import OptionsError
 from impasto.image import Source, fit, open_picture, to_pil
-from impasto.notation import format_value, option_words, symbol
+from impasto.notation import as_typed, format_value, option_words, symbol
 from impasto.options import Options, load_preset, make_options, without_rivals
 from impasto.output import save_image
 from impasto.remake import FILE_OPTIONS
@@ -218,8 +218,8 @@ def _combinations(axes: Sequence[Axis], base: Mapping[str, Any], styles: tuple[S
 
 def _plain(value: Any) -> Any:
     """A value as JSON and CSV have it."""
-    if isinstance(value, Mapping):
-        return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in value.items())
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(part) for part in value)
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+    return (
+        value
+        if value is None or isinstance(value, (str, int, float))
+        else as_typed(tuple(value) if isinstance(value, list) else value)
+    )

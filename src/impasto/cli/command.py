@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from impasto.cli.flags import as_typed, flag_name
+from impasto.cli.flags import flag_name
+from impasto.notation import as_typed
 
 
 def command_line(recipe: Mapping[str, Any], files: Mapping[str, str], output: str) -> str:

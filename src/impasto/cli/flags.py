@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from impasto.errors import OptionsError
+from impasto.notation import as_typed
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -105,24 +106,6 @@ def _flag(name: str, field: FieldInfo) -> _Flag:
 def flag_name(name: str) -> str:
     """`tv_weight` -> `--tv-weight`."""
     return "--" + name.replace("_", "-")
-
-
-def as_typed(default: Any) -> str:
-    """A default as one would type it; nothing for None."""
-    match default:
-        case None:
-            return ""
-        case bool():
-            return "on" if default else "off"
-        case dict():
-            return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in default.items())
-        case tuple():
-            return ",".join(as_typed(part) for part in default)
-        case float():
-            short = f"{default:g}"
-            return short if float(short) == default else repr(default)
-        case _:
-            return str(default)
 
 
 def _repeated(field: FieldInfo) -> bool:
