@@ -1,5 +1,6 @@
-"""The cache folder: imported weights, and what was measured of this machine. Losing it loses nothing."""
+"""The cache folder: weights, painted pictures, what was measured of this machine. Losing it loses nothing."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -15,3 +16,11 @@ def cache_folder() -> Path:
         return Path(platformdirs.user_cache_dir("impasto"))
     except RuntimeError:  # a user without a home
         return Path(tempfile.gettempdir()) / f"impasto-{getattr(os, 'getuid', lambda: 0)()}"
+
+
+def code_version(folder: Path, *libraries: str) -> str:
+    """Sixteen letters that change with the code in a folder and with the versions of the libraries it works with."""
+    digest = hashlib.sha256(" ".join(libraries).encode())
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"\n{file.relative_to(folder).as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -14,10 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL
 from PIL import Image
 
 from impasto import atomic
-from impasto.cache import cache_folder
+from impasto.cache import cache_folder, code_version
 from impasto.errors import ImageError
 from impasto.image import Source
 from impasto.options import Options
@@ -73,11 +75,8 @@ def place_of(run: Transfer) -> Path:
 
 @cache
 def _code_version() -> str:
-    """Changes with every line of ours: what an older version has painted is not taken for this one's."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    """Of all that is ours: what an older version has painted is not taken for this one's."""
+    return code_version(Path(__file__).parent, np.__version__, PIL.__version__)
 
 
 def keep_cell(place: Path, cell: Finished) -> None:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from impasto import __version__, atomic
-from impasto.cache import cache_folder
+from impasto.cache import cache_folder, code_version
 from impasto.errors import ImageError
 from impasto.image import Source, open_picture
 from impasto.imagefile import naming, parse, read
@@ -131,9 +131,6 @@ def _keep(file: Path, image: Image.Image) -> None:
 
 @cache
 def _code_version() -> str:
-    """Sixteen letters that change with the painters' code and the libraries that they paint with."""
-    digest = hashlib.sha256(f"{__version__} {np.__version__} {PIL.__version__}".encode())
-    for file in sorted(resources.files("impasto.paintings").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
+    """Of the painters' code and the libraries that they paint with."""
+    painters = Path(str(resources.files("impasto.paintings")))
+    return code_version(painters, __version__, np.__version__, PIL.__version__)
