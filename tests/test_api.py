@@ -11,9 +11,9 @@ import impasto
 
 NAMES = {
     "ImpastoError": "impasto.errors",
-    "Iterate": "impasto.run",
+    "Iterate": "impasto.states",
     "Options": "impasto.options",
-    "Result": "impasto.run",
+    "Result": "impasto.states",
     "Transfer": "impasto.run",
     "iterate": "impasto.transfer",
     "load_image": "impasto.image",

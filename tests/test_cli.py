@@ -189,7 +189,7 @@ def fail(error: Exception) -> None:
 
 def test_a_defect_is_said_to_be_one(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("json.dumps", lambda *_, **__: fail(KeyError("two\nlines")))
-    recipe = {"content": None, "styles": [], "options": {}}
+    recipe = {"content": "0" * 64, "styles": ["1" * 64], "options": {}}
     monkeypatch.setattr("impasto.recipe.read_recipe", lambda _: recipe)
     code, out, err = call("show", "content.png")
     assert (code, out) == (1, "")

@@ -15,7 +15,7 @@ SCALES = (128, 256, 300)
 
 
 def state(scale: int, step: int, seconds: float = 0.0, steps: int = 4) -> Iterate:
-    return Iterate(scale, SCALES, step, steps, step, {"total": 0.12345}, 0.1, seconds, torch.empty(0))
+    return Iterate(scale, SCALES, step, steps, step, {"total": 0.12345}, 0.1, 0.1, seconds, torch.empty(0))
 
 
 def test_work_is_evaluations_times_pixels() -> None:

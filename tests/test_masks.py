@@ -56,7 +56,7 @@ def _picture(array: np.ndarray) -> object:
 
 def _read(array: np.ndarray, size: tuple[int, int] = (30, 40)) -> Mask:
     of = open_picture(np.zeros((*size, 3), np.uint8))
-    return read_mask(open_picture(array.astype(np.uint8)), of, "content mask", "mask.png")
+    return read_mask(open_picture(array.astype(np.uint8)), of, "content mask 'mask.png'")
 
 
 def _stripes(*colours: tuple[int, int, int], height: int = 30, width: int = 40) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_colours_are_labels() -> None:
     mask = _read(stripes.clip(0, 255))
     assert list(mask.coverage) == ["red", "green", "white"]
     assert not mask.grey
-    assert [round(float(part.mean()), 2) for part in mask.coverage.values()] == [0.25] * 3
+    assert [round(float(part.float().mean()), 2) for part in mask.coverage.values()] == [0.25] * 3
     resized = regions.resize(mask.coverage["red"], 3, 4)
     assert resized[0, 0].tolist() == [[1, 0, 0, 0]] * 3
 
@@ -157,6 +157,78 @@ def test_what_does_not_go_together(content: list[Mask], style: list[Mask], count
 
 def test_a_file_is_a_mask(tmp_path: object) -> None:
     image = Image.fromarray(np.full((30, 40), 255, np.uint8))
-    mask = read_mask(open_picture(image), open_picture(image), "style mask", "x")
+    mask = read_mask(open_picture(image), open_picture(image), "style mask 'x'")
     assert mask.grey
     assert len(mask.sha256) == 64
+
+
+def _alpha(colour: tuple[int, int, int]) -> Image.Image:
+    """A shape in the left half, by its alpha alone."""
+    image = Image.new("RGBA", (40, 30), (*colour, 0))
+    image.paste((*colour, 255), (0, 0, 20, 30))
+    return image
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0)])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_shape_in_the_alpha_channel(colour: tuple[int, int, int], mode: str) -> None:
+    picture = open_picture(_alpha(colour).convert(mode), mask=True)
+    mask = read_mask(picture, picture, "content mask")
+    assert torch.equal(mask.coverage[""], _half(30, 40))
+
+
+def test_a_coloured_shape_on_nothing_is_a_label() -> None:
+    picture = open_picture(_alpha((255, 0, 0)), mask=True)
+    assert list(read_mask(picture, picture, "content mask").coverage) == ["red"]
+
+
+def test_a_picture_of_nothing_is_no_mask() -> None:
+    picture = open_picture(Image.new("RGBA", (40, 30)), mask=True)
+    with pytest.raises(OptionsError, match="content mask is black all over"):
+        read_mask(picture, picture, "content mask")
+
+
+@pytest.mark.parametrize(
+    ("mask", "picture", "alike"),
+    [
+        ((1, 400), (1, 500), True),
+        ((100, 500), (1, 500), False),
+        ((2, 2), (1, 500), False),
+        ((1, 100), (9, 1000), True),  # 0.9 rounds to 1
+        ((1, 1), (500, 400), True),
+        ((300, 401), (600, 800), True),
+        ((300, 420), (600, 800), False),
+    ],
+)
+def test_proportions_are_compared_as_far_as_pixels_tell(
+    mask: tuple[int, int], picture: tuple[int, int], alike: bool
+) -> None:
+    white, of = (open_picture(np.full((*size, 3), 255, np.uint8)) for size in (mask, picture))
+    if alike:
+        assert read_mask(white, of, "mask").grey
+    else:
+        with pytest.raises(OptionsError, match="a mask has the size or the proportions of its picture"):
+            read_mask(white, of, "mask")
+
+
+def test_a_grey_style_mask_is_of_the_white_region() -> None:
+    grey = _grey(0.5)
+    divisions = divide([_coloured("red", "white")], [_coloured("red"), grey], [1, 1])
+    assert _shares(divisions) == [(1, 0), (0, 1)]
+    assert divisions[1].parts[1] is grey.coverage[""]
+
+
+def test_a_style_mask_without_a_colour_of_the_content_mask() -> None:
+    with pytest.raises(OptionsError, match="style mask 2 has blue and the content mask red: expected a colour"):
+        divide([_coloured("red")], [_coloured("red"), _coloured("blue")], [1, 1])
+
+
+def test_weights_are_strengths_of_regions() -> None:
+    """Against their mean, where each region has styles of its own; a style of no weight leaves its region alone."""
+    assert [one.strength for one in divide([_grey(), _grey()], [], [1, 3])] == [0.5, 1.5]
+    assert [one.strength for one in divide([_coloured("red", "green")], [], [5, 5])] == [1, 1]
+    assert divide([], [], [1, 3])[0].strength == 1
+    (kept,) = divide([_grey(), _grey(0.5)], [], [0, 3])
+    assert (kept.shares, kept.strength) == ((0, 3), 1)
+    divisions = divide([_coloured("red", "blue")], [_coloured("red", "blue"), _coloured("blue")], [2, 4])
+    assert [one.strength for one in divisions] == [2 / 3, 1]

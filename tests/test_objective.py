@@ -82,7 +82,7 @@ def test_unrelated_error_is_the_mean_over_all_places(
         for style in styles:
             distances = torch.cdist(encoder.forward(style)[tap].flatten(2)[0].T, photograph).square()
             expected += weight / 4 / 2 * float(distances.mean() / photograph.square().sum(1).mean())
-    assert unrelated_error(encoder, content, styles, CONTENT, tile) == pytest.approx(expected, rel=1e-9)
+    assert unrelated_error(encoder, content, styles, CONTENT, tile=tile) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])

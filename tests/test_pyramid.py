@@ -102,3 +102,14 @@ def test_bleed_continues_what_reaches_the_border() -> None:
     canvas, _ = with_bleed(slope)
     assert canvas[0, 0, 2].tolist() == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9, 1, 1])
     assert torch.equal(with_bleed(slope.mT)[0], canvas.mT)
+
+
+@pytest.mark.parametrize("size", [(12, 21), (7, 31), (4, 5)])
+def test_a_picture_that_goes_on_is_resized_as_copies_of_it_are(size: tuple[int, int]) -> None:
+    image = torch.rand(1, 3, 6, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    copies = F.interpolate(
+        image.repeat(1, 1, 3, 3), size=(3 * size[0], 3 * size[1]), mode="bicubic", align_corners=False
+    )
+    expected = copies[..., size[0] : 2 * size[0], size[1] : 2 * size[1]].clamp(0, 1)
+    fine = torch.zeros(1, 3, *size, dtype=torch.float64)
+    torch.testing.assert_close(enlarge(image, image, fine, 0.0, circular=True), expected, rtol=0, atol=1e-12)

@@ -3,6 +3,7 @@
 import json
 import shlex
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from tinyruns import CONTENT, OTHER, STYLE
 from impasto import Options, iterate, read_recipe, stylize, texture
 from impasto.errors import ImageError, OptionsError
 from impasto.options import make_options
+from impasto.output import save_image
 from impasto.remake import check_recipe, find_files
+from impasto.weights import BUILTIN
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
 
@@ -81,6 +84,67 @@ def test_going_on_from_a_picture(call: Caller) -> None:
     assert "--from small.png" in again
     assert call(*shlex.split(again)[1:]).code == 0
     assert _pixels("again.png") == _pixels("large.png")
+
+
+@pytest.mark.parametrize("least", ["40", "20"])
+def test_going_on_from_a_preview_is_the_larger_run(call: Caller, least: str) -> None:
+    """Also where the dial was set at the preview's last evaluation: its correction is for what comes."""
+    run = ["stylize", "content.png", "style.png", "--min-size", least, "--iterations", "7"]
+    assert call(*run, "--size", "40", "-o", "small.png").code == 0
+    assert call("stylize", "--from", "small.png", "--size", "80", "-o", "on.png").code == 0
+    assert call(*run, "--size", "80", "-o", "whole.png").code == 0
+    weights = [read_recipe(name)["content_weight"] for name in ("small.png", "on.png", "whole.png")]
+    assert weights == [weights[0]] * 3
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--tv-weight", "0.3", "--optimizer", "lbfgs"],  # back to the defaults
+        ["--strength", "0.4"],
+        ["--height", "60"],
+        ["--init", "noise", "--clip"],
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_the_command_of_a_picture_that_was_gone_on_from(call: Caller, flags: list[str], known: bool) -> None:
+    first = ["--tv-weight", "2", "--optimizer", "adam", "--strength", "0.4", "--no-clip"]
+    assert call.stylize("-o", "small.png", *first).code == 0
+    size = [] if "--height" in flags else ["--size", "80"]
+    assert call("stylize", "--from", "small.png", *size, *flags, "-o", "large.png").code == 0
+    if not known:
+        Path("small.png").rename("small.data")
+    again = shlex.split(call("show", "large.png", "--command").out)[1:]
+    again = [word if word != "PICTURE" else "small.data" for word in again]
+    assert call(*again).code == 0
+    assert _pixels("again.png") == _pixels("large.png")
+    if known:
+        assert len(again) < 20
+
+
+def test_what_is_no_recipe_to_go_on_from_in_python(call: Caller) -> None:
+    arguments = ("content.png", "style.png", "--size", "24", "--iterations", "1", "--vary", "seed=1,2")
+    assert call("sweep", *arguments, "-o", "sheet.png").code == 0
+    with pytest.raises(ImageError, match=r"'sheet.png' holds no recipe of a single picture"):
+        list(iterate("content.png", "style.png", continued="sheet.png", size=80))
+
+
+def test_options_that_there_are_not(call: Caller) -> None:
+    stylize(CONTENT, STYLE, size=20, iterations=1).save("out.png")
+    recipe = {**read_recipe("out.png"), "options": {"glitter": 1}}
+    save_image(Image.new("RGB", (4, 4)), "made-up.png", recipe=recipe)
+    outcome = call("show", "made-up.png", "--command")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "image 'made-up.png': its recipe cannot be followed: there is no option 'glitter'" in outcome.err
+    assert json.loads(call("show", "made-up.png").out) == recipe
+
+
+def test_imported_weights_are_known_by_their_hash_and_found_again(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(BUILTIN, name="mine", sha256="ab" * 32)
+    monkeypatch.setattr("impasto.remake.available_weights", lambda: [BUILTIN, known])
+    assert find_files(["ab" * 32, "0" * 64], ["."]) == {"ab" * 32: "mine"}
 
 
 def test_going_on_in_python(call: Caller) -> None:
@@ -161,7 +225,17 @@ def test_find_files_looks_at_pictures_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", [{}, {"content": 1, "styles": [], "options": {}}, {"content": None, "styles": [3]}]
+    "recipe",
+    [
+        {},
+        {"content": 1, "styles": [], "options": {}},
+        {"content": None, "styles": [3]},
+        {"content": "a", "styles": [], "options": {}},
+        {"content": None, "styles": ["b"], "options": {}},
+        {"content": None, "styles": ["b"], "options": {}, "texture": [3, "x"]},
+        {"content": "a", "styles": ["b"], "options": {"content_mask": {"sha256": 1}}},
+        {"content": "a", "styles": ["b"], "options": {"init": [["x"]]}},
+    ],
 )
 def test_other_json_is_no_recipe(recipe: dict[str, Any]) -> None:
     with pytest.raises(ImageError, match="holds no recipe of a single picture"):
@@ -187,6 +261,31 @@ def test_a_texture_of_a_preset_starts_from_noise(call: Caller) -> None:
     assert call("texture", "style.png", *tiny, "--seed", "1", "-o", "one.png").code == 0
     assert call("texture", "style.png", *tiny, "--seed", "2", "-o", "two.png").code == 0
     assert _pixels("one.png") != _pixels("two.png")
+
+
+def test_a_texture_with_other_formulas(call: Caller) -> None:
+    tiny = ["--size", "24x24", "--min-size", "24", "--iterations", "2", "--preset", "gatys2016"]
+    assert call("texture", "style.png", *tiny, "-o", "preset.png").code == 0
+    assert call("texture", "style.png", *tiny[:-2], "--style-loss", "gatys", "-o", "texture.png").code == 0
+    for name in ("preset.png", "texture.png"):
+        again = call("show", name, "--command").out
+        assert call(*shlex.split(again)[1:]).code == 0
+        assert _pixels("again.png") == _pixels(name)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"strength": 0.3}, "strength: a texture has no content, and so no such option"),
+        ({"tileable": True, "borders": "zeros"}, "those of a tileable texture are circular, not zeros"),
+        ({"init": "content"}, "no content to start from: expected init 'noise' or a picture"),
+        ({"options": Options(init="noise"), "seed": 3}, "give either options, or a preset and single values"),
+        ({"options": Options(init="noise"), "tileable": True}, "a tileable texture has borders 'circular'"),
+    ],
+)
+def test_what_would_be_ignored_in_a_texture_is_refused(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(OptionsError, match=sentence):
+        texture(STYLE, (20, 20), **values)
 
 
 def test_a_texture_nears_its_style() -> None:

@@ -131,6 +131,34 @@ def test_two_styles_in_two_regions(tmp_path: Path, left: str) -> None:
     assert {name for name in grey.losses if "relu1_1" in name} == {"style relu1_1 region 1", "style relu1_1 region 2"}
 
 
+def test_a_style_without_weight_leaves_its_region_to_the_photograph(left: str, tmp_path: Path) -> None:
+    right = _saved(WHITE - LEFT, tmp_path / "right.png")
+    masks = {"content_mask": [left, right], "style_weights": "1,0", **TINY}
+    result = stylize(CONTENT, [STYLE, OTHER], **masks)
+    assert np.abs(_array(result) - np.asarray(_photograph(result), dtype=float))[:, 21:].max() == 0
+
+
+def test_pictures_in_memory_are_as_good_as_files(left: str, tmp_path: Path) -> None:
+    """Masks and the picture to start from; the recipe has hashes of either."""
+    start = _saved(OTHER, tmp_path / "start.png")
+    from_files = paint(content_mask=left, style_mask=_saved(STYLE[..., 0], tmp_path / "part.png"), init=start)
+    in_memory = paint(content_mask=LEFT, style_mask=[Image.fromarray(STYLE[..., 0])], init=OTHER)
+    assert picture_bytes(in_memory) == picture_bytes(from_files)
+    options = in_memory.recipe["options"]
+    for value in (*options["content_mask"], *options["style_mask"], options["init"]):
+        assert value.startswith("sha256:")
+    json.dumps(in_memory.recipe)
+    with pytest.raises(OptionsError, match="a picture is a file, a Pillow image or an array"):
+        paint(content_mask=7)
+
+
+def test_the_dial_knows_which_style_has_how_much(left: str, tmp_path: Path) -> None:
+    """One style on three quarters of the picture, another on the rest, as if by these weights."""
+    run = prepare(CONTENT, [STYLE, OTHER], content_mask=[left, _saved(LEFT // 3, tmp_path / "third.png")], **TINY)
+    assert run.materials.shares == pytest.approx([0.5, 0.5 / 3], rel=1e-3)
+    assert prepare(CONTENT, [STYLE, OTHER], style_weights="1,3", **TINY).materials.shares == [0.25, 0.75]
+
+
 def test_part_of_a_style(tmp_path: Path) -> None:
     """Half of it by a mask is nearly that half alone: the network sees a little beyond."""
     style = np.concatenate([STYLE, WHITE - STYLE], axis=1)

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from impasto.output import save_image
     from impasto.quality import measure
     from impasto.recipe import read_recipe
-    from impasto.run import Iterate, Result, Transfer
+    from impasto.run import Transfer
+    from impasto.states import Iterate, Result
     from impasto.transfer import iterate, prepare, stylize, texture
     from impasto.variations import sweep
 
 _HOMES = {
     "ImpastoError": "errors",
-    "Iterate": "run",
+    "Iterate": "states",
     "Options": "options",
-    "Result": "run",
+    "Result": "states",
     "Transfer": "run",
     "iterate": "transfer",
     "load_image": "image",

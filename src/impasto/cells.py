@@ -24,7 +24,8 @@ from impasto.errors import ImageError
 from impasto.image import Source
 from impasto.options import Options
 from impasto.output import save_image
-from impasto.run import Iterate, Transfer
+from impasto.run import Transfer
+from impasto.states import Iterate
 
 MOST_KEPT = 2**30  # bytes of finished cells in the cache folder
 

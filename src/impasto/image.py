@@ -15,13 +15,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 from impasto.errors import ImageError
 from impasto.imagefile import check_size, describe, naming, parse, read
 from impasto.limits import MAX_PIXELS
-from impasto.srgb import opaque_srgb
+from impasto.srgb import opaque_mask, opaque_srgb
 
 if TYPE_CHECKING:
     import torch
 
 Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]
 """What every entry point takes for a picture; arrays are uint8, [H, W] or [H, W, 1, 3 or 4]."""
+
+_Flatten: TypeAlias = Callable[[Image.Image], tuple[Image.Image, tuple[str, ...]]]
 
 _SCALES = (8, 4, 2, 1)  # libjpeg decodes straight to these fractions of a picture's size
 
@@ -81,19 +83,25 @@ class Picture:
 
 
 def open_picture(
-    source: Source, *, role: str = "content", longest: int | None = None, max_pixels: int = MAX_PIXELS
+    source: Source,
+    *,
+    role: str = "content",
+    longest: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    mask: bool = False,
 ) -> Picture:
     """Open, check and decode a picture; every failure is an ImageError that names its role and file.
 
     longest: the largest side in pixels that will be asked of it; a large picture then takes less memory.
-    max_pixels: refuse, before decoding, what claims to hold more.
+    max_pixels: refuse, before decoding, what claims to hold more. mask: what is transparent is black, not white.
     """
+    flatten = opaque_mask if mask else opaque_srgb
     with naming(f"{role} image {describe(source)}"):
         if isinstance(source, Image.Image):
-            return _from_image(source, longest, max_pixels)
+            return _from_image(source, longest, max_pixels, flatten)
         if isinstance(source, np.ndarray):
-            return _from_image(_from_array(source), longest, max_pixels)
-        return _from_file(source, longest, max_pixels)
+            return _from_image(_from_array(source), longest, max_pixels, flatten)
+        return _from_file(source, longest, max_pixels, flatten)
 
 
 def load_image(source: Source, size: int | None = None) -> "torch.Tensor":
@@ -118,7 +126,7 @@ def to_pil(image: "torch.Tensor") -> Image.Image:
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def _from_file(path: object, longest: int | None, max_pixels: int) -> Picture:
+def _from_file(path: object, longest: int | None, max_pixels: int, flatten: _Flatten) -> Picture:
     if not isinstance(path, str | os.PathLike):
         raise ImageError("is not a picture: expected a path, a Pillow image or an array of uint8")
     data = read(path, max_pixels)
@@ -126,7 +134,7 @@ def _from_file(path: object, longest: int | None, max_pixels: int) -> Picture:
     digest = hashlib.sha256(data).hexdigest()
     if isinstance(image, JpegImageFile):
         return _from_jpeg(data, image, longest, digest)
-    return _from_image(image, longest, max_pixels, digest)
+    return _from_image(image, longest, max_pixels, flatten, digest)
 
 
 def _from_jpeg(data: bytes, image: JpegImageFile, longest: int | None, digest: str) -> Picture:
@@ -153,13 +161,15 @@ def _decode_jpeg(image: JpegImageFile, scale: int) -> JpegImageFile:
     return image
 
 
-def _from_image(image: Image.Image, longest: int | None, max_pixels: int, digest: str | None = None) -> Picture:
+def _from_image(
+    image: Image.Image, longest: int | None, max_pixels: int, flatten: _Flatten, digest: str | None = None
+) -> Picture:
     """Decode once, and keep no more pixels than `longest` needs."""
     check_size(image.size, max_pixels)
     image.load()
     # Read when loaded: Pillow turns a TIFF by itself then, and a PNG may end with its EXIF
     turn, more_notes = _read_turn(image)
-    rgb, notes = opaque_srgb(image if digest else image.copy())  # callers may go on drawing in theirs
+    rgb, notes = flatten(image if digest else image.copy())  # callers may go on drawing in theirs
     digest = digest or hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
     finest = 1 if longest is None else _coarsest_scale(rgb.size, (longest, longest))
     level = partial(_halve, _halve(rgb, 1, finest), finest)

@@ -75,9 +75,20 @@ class Materials:
                     None if part is None else regions.resize(part, *size).to(self.device)
                     for part, size in zip(division.parts, sizes, strict=True)
                 ],
+                division.strength,
             )
             for division in self.divisions
         ]
+
+    @cached_property
+    def shares(self) -> list[float]:
+        """How much of the painted picture each style has."""
+        areas = [1.0 if one.coverage is None else float(one.coverage.float().mean()) for one in self.divisions]
+        parts = [
+            [area * share / sum(one.shares) for share in one.shares]
+            for area, one in zip(areas, self.divisions, strict=True)
+        ]
+        return [sum(part) for part in zip(*parts, strict=True)]
 
     def cover(self, scale: int, margin: int = 0) -> Tensor | None:
         """How much of the paint each pixel has, [1, 1, H, W], with a margin; None: all of it."""

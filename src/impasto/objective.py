@@ -35,6 +35,7 @@ class Region:
     mask: Tensor | None = None  # [1, 1, H, W] in 0..1, of the picture's pixels; None: everywhere
     shares: Sequence[float] = ()  # of each style, 0 for one that does not paint here; none: equal ones
     style_masks: Sequence[Tensor | None] = ()  # [1, 1, h, w]: which part of each style counts
+    strength: float = 1.0  # of the style here, against the average region
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,9 @@ def from_images(
 
     Layers of one kind share its weight in proportion to their own (of style with the formula "mean", each has the
     whole of it). Several styles are averaged, each by its own Gram matrix, so that a large picture counts no more
-    than a small one. A region has the style's weight by its share of the pixels: its styles are as strong as if it
-    were the whole. Without content layers, as for a texture, only the size of `content` counts. Styles whose targets
-    were made before are found in `shared`.
+    than a small one. A region has the style's weight by its share of the pixels and its strength: at 1 its styles are
+    as strong as if it were the whole. Without content layers, as for a texture, only the size of `content` counts.
+    Styles whose targets were made before are found in `shared`.
     """
     size = (content.shape[2], content.shape[3])
     layers = style_layers if formulas.style == "mean" else _shares(style_layers)
@@ -118,7 +119,7 @@ def from_images(
         for tap, share in layers.items():
             guide, positions = _guide(encoder, region.mask, tap, size)
             if positions >= 1:  # else the tap has nothing to say of so small a region
-                weight = style_weight * share * covered
+                weight = style_weight * share * covered * region.strength
                 terms.append(
                     StyleTerm(tap, weight, targets[tap], positions, size[0] * size[1], formulas.style, guide, number)
                 )
@@ -168,12 +169,19 @@ def _guide(encoder: Encoder, mask: Tensor | None, tap: str, size: tuple[int, int
 
 
 def unrelated_error(
-    encoder: Encoder, content: Tensor, styles: Sequence[Tensor], layers: Mapping[str, float], tile: int | None
+    encoder: Encoder,
+    content: Tensor,
+    styles: Sequence[Tensor],
+    layers: Mapping[str, float],
+    *,
+    tile: int | None,
+    shares: Sequence[float] = (),
 ) -> float:
     """The content error to expect of a picture with the styles' features at places of their own.
 
     Σ_C (mean F² + mean P² - 2 mean F · mean P) / Σ_C mean P², the mean over the layers by their weights and over the
-    styles: what `ContentTerm.loss` is on average when F and P, over positions, are independent.
+    styles by their shares of the picture, equal ones if none are given: what `ContentTerm.loss` is on average when F
+    and P, over positions, are independent.
     """
 
     def moments(image: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -181,12 +189,14 @@ def unrelated_error(
         features = [targets[tap].to(torch.promote_types(targets[tap].dtype, torch.float32)) for tap in layers]
         return [(feature.mean((2, 3)), feature.square().mean((2, 3))) for feature in features]
 
-    photograph = moments(content)
-    errors = []
-    for style in styles:
-        for weight, (mean, square), (other, energy) in zip(layers.values(), moments(style), photograph, strict=True):
-            errors.append(weight * float((square + energy - 2 * mean * other).sum() / energy.sum()))
-    return sum(errors) / (len(styles) * sum(layers.values()))
+    photograph, total = moments(content), 0.0
+    parts = list(shares or [1.0] * len(styles))
+    for part, style in zip(parts, styles, strict=True):
+        with encoder.not_repeated():
+            found = moments(style) if part else []
+        for weight, (mean, square), (other, energy) in zip(layers.values(), found, photograph, strict=False):
+            total += part * weight * float((square + energy - 2 * mean * other).sum() / energy.sum())
+    return total / (sum(parts) * sum(layers.values()))
 
 
 def style_targets(

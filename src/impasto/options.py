@@ -6,100 +6,27 @@ Command line, presets, Python and the studio are all made from this model; none 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from impasto.errors import OptionsError
+from impasto.fieldtypes import Counts, Layers, Picture, Pictures, Side, Text, Weight, Weights, check_layers
 from impasto.limits import MAX_PIXELS
 from impasto.presets import load_preset, presets
 
 __all__ = ["Options", "load_preset", "make_options", "presets", "without_rivals"]
 
-LEAST_WEIGHT = 1e-12  # gradients of smaller ones vanish in float32
-TEXTURE = {"init": "noise", "iterations": (100, 60, 40, 20)}  # where there is no content to begin with
+TEXTURE = {"init": "noise", "iterations": (100, 60, 40, 20), "content_weight": 0}  # where there is no content
+OF_CONTENT = frozenset(
+    {
+        "size", "height", "strength", "color", "content_mask", "content_weight", "content_layers", "content_loss",
+        "detail",
+    }
+)  # fmt: skip
 IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"))  # whichever is given last decides
-TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
-
-
-def _parse_layers(value: object) -> object:
-    """`"relu1_1,relu2_1=2"` or a list of such names -> {"relu1_1": 1.0, "relu2_1": 2.0}; a mapping stays as it is."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, (list, tuple)):
-        return value
-    layers: dict[str, str] = {}
-    for item in value:
-        name, equals, weight = (part.strip() for part in str(item).partition("="))
-        if name in layers:
-            raise ValueError(f"layers may be named once, and {name} is there twice")
-        layers[name] = weight if equals else "1"
-    return layers
-
-
-def _check_layers(layers: dict[str, float]) -> dict[str, float]:
-    for name in layers:
-        if not TAP.fullmatch(name):
-            raise ValueError(f"layers are named like conv4_2 or relu4_2, not {name!r}")
-    if not layers or sum(layers.values()) == 0:
-        raise ValueError("at least one layer needs a weight above 0")
-    return layers
-
-
-def _parse_numbers(value: object) -> object:
-    """`"30,30,18"` or one number -> a list of numbers."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    return [value] if isinstance(value, (int, float)) else value
-
-
-def _parse_files(value: object) -> object:
-    """One path or a list of them -> a list."""
-    return [value] if isinstance(value, (str, os.PathLike)) else value
-
-
-def _check_sum(weights: tuple[float, ...]) -> tuple[float, ...]:
-    if weights and sum(weights) == 0:
-        raise ValueError("at least one style needs a weight above 0")
-    return weights
-
-
-def _check_weight(value: float) -> float:
-    if 0 < value < LEAST_WEIGHT:
-        raise ValueError(f"a weight is 0 or at least {LEAST_WEIGHT:g}")
-    return value
-
-
-def _path_as_text(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), AfterValidator(_check_weight)]
-Text = Annotated[str, BeforeValidator(_path_as_text)]
-Layers = Annotated[
-    dict[str, Weight],
-    BeforeValidator(_parse_layers),
-    Field(json_schema_extra={"metavar": "NAME[=WEIGHT],…"}),
-]
-Side = Annotated[int, Field(ge=1, le=100_000)]
-Weights = Annotated[
-    tuple[Weight, ...],
-    BeforeValidator(_parse_numbers),
-    AfterValidator(_check_sum),
-    Field(json_schema_extra={"metavar": "X[,X…]"}),
-]
-Files = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(_parse_files),
-    Field(json_schema_extra={"metavar": "FILE", "repeated": True}),
-]
-Counts = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
-    BeforeValidator(_parse_numbers),
-    Field(min_length=1, json_schema_extra={"metavar": "N[,N…]"}),
-]
+RIVALS = (*IN_PLACE_OF, ("strength", "content_weight"))  # and the dial, which may be left standing beside its weight
 
 
 class Options(BaseModel):
@@ -128,11 +55,11 @@ class Options(BaseModel):
     style_size: Side | None = Field(
         default=None, description="Longest side of the styles at the last scale, in place of their scale."
     )
-    content_mask: Files = Field(
+    content_mask: Pictures = Field(
         default=(),
         description="Where styles paint: one mask in grey for each style, or one in colours; the rest is kept.",
     )
-    style_mask: Files = Field(
+    style_mask: Pictures = Field(
         default=(), description="Which part of each style counts: one mask for each, in grey or in the same colours."
     )
     content_weight: Weight | None = Field(
@@ -169,7 +96,7 @@ class Options(BaseModel):
     learning_rate: float = Field(default=5.1, gt=0, le=255, description="Step of Adam, in grey levels of 0..255.")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="How long Adam remembers squared gradients.")
     clip: bool = Field(default=True, description="Keep pixels inside 0..1 while painting, or only at the end.")
-    init: Text = Field(
+    init: Picture = Field(
         default="content",
         description="What to start from: content, noise, or a picture file.",
         json_schema_extra={"metavar": "content|noise|FILE"},
@@ -200,10 +127,15 @@ class Options(BaseModel):
             return self.size
         return max(self.height, round(width * self.height / height))
 
+    @property
+    def start(self) -> Any | None:
+        """A picture to start from: none for the content or noise."""
+        return None if isinstance(self.init, str) and self.init in ("content", "noise") else self.init
+
     @model_validator(mode="after")
     def _together(self) -> Options:
         for layers in (self.content_layers, self.style_layers):
-            _check_layers(layers)
+            check_layers(layers)
         if self.style_weight == 0 and self.content_weight == 0:
             raise ValueError("style_weight and content_weight cannot both be 0: nothing would be left to paint")
         if self.content_weight is None and (self.content_loss, self.style_loss) != ("relative", "relative"):
@@ -231,10 +163,26 @@ def make_options(preset: str | os.PathLike[str] | Mapping[str, Any] | None = Non
         raise OptionsError(_sentence(error)) from None
 
 
+def make_texture_options(
+    size: tuple[int, int], preset: str | os.PathLike[str] | None = None, /, *, tileable: bool = False, **values: Any
+) -> Options:
+    """As `make_options`, for a texture of that (width, height): with its own defaults, and nothing of the content."""
+    if min(size) < 1:
+        raise OptionsError(f"a texture is at least 1 pixel wide and high, not {size[0]} x {size[1]}")
+    for name in values:
+        if name in OF_CONTENT:
+            raise OptionsError(f"{name}: a texture has no content, and so no such option")
+    if tileable and values.get("borders") not in (None, "circular"):
+        raise OptionsError(f"borders: those of a tileable texture are circular, not {values['borders']}")
+    loaded = {} if preset is None else load_preset(preset)
+    base = TEXTURE | {name: value for name, value in loaded.items() if name not in OF_CONTENT}
+    circular = {"borders": "circular"} if tileable else {}
+    return make_options(base, **(values | circular), size=max(size))
+
+
 def without_rivals(preset: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A preset without what one of the values is in place of: a strength, say, of its content weight."""
-    pairs = [*IN_PLACE_OF, ("strength", "content_weight")]
-    rivals = {one: other for pair in pairs for one, other in (pair, pair[::-1])}
+    rivals = {one: other for pair in RIVALS for one, other in (pair, pair[::-1])}
     gone = {rivals[name] for name, value in values.items() if name in rivals and value is not None}
     return {name: value for name, value in preset.items() if name not in gone}
 

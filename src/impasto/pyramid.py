@@ -6,7 +6,6 @@ Scales are the same absolute sizes whatever the last one is, and each depends on
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -70,16 +69,28 @@ def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float, *, circu
 
 
 def _resized(image: Tensor, size: tuple[int, int], circular: bool) -> Tensor:
-    margins = [_margin(image.shape[axis], size[axis - 2]) if circular else (0, 0) for axis in (2, 3)]
-    (top, out_top), (left, out_left) = margins
-    padded = F.pad(image, (left, left, top, top), mode="circular") if circular else image
-    whole = (size[0] + 2 * out_top, size[1] + 2 * out_left)
-    resized = F.interpolate(padded, size=whole, mode="bicubic", align_corners=False)
-    return resized[..., out_top : out_top + size[0], out_left : out_left + size[1]]
+    if not circular:
+        return F.interpolate(image, size=size, mode="bicubic", align_corners=False)
+    for axis, length in ((2, size[0]), (3, size[1])):
+        image = _repeated_cubic(image, axis, length)
+    return image
 
 
-def _margin(length: int, wanted: int) -> tuple[int, int]:
-    """Pixels to add on either side, enough for a cubic, and the whole number that they become."""
-    unit = length // math.gcd(length, wanted)
-    margin = unit * max(1, min(-(-4 // unit), length // unit))
-    return margin, margin * wanted // length
+def _repeated_cubic(image: Tensor, axis: int, length: int) -> Tensor:
+    """What bicubic interpolation makes along an axis of a picture that goes on at its opposite borders."""
+    count = image.shape[axis]
+    place = (torch.arange(length, device=image.device, dtype=torch.float64) + 0.5) * (count / length) - 0.5
+    before = place.floor()
+    shape = [-1 if dimension == axis else 1 for dimension in range(4)]
+    resized = torch.zeros((), device=image.device, dtype=image.dtype)
+    for tap in (-1, 0, 1, 2):
+        weights = _cubic((place - before - tap).abs()).to(image.dtype).view(shape)
+        resized = resized + weights * image.index_select(axis, (before.long() + tap) % count)
+    return resized
+
+
+def _cubic(distance: Tensor) -> Tensor:
+    """Keys' kernel with a = -0.75 (1981, eq. 4), as the library's bicubic interpolation has it."""
+    near = (1.25 * distance - 2.25) * distance.square() + 1
+    far = ((-0.75 * distance + 3.75) * distance - 6) * distance + 3
+    return torch.where(distance <= 1, near, far)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -27,9 +28,9 @@ ASPECT = 0.02  # by how much the proportions of a mask may differ from those of 
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask in its own size: coverage in 0..1 by label, "" for a grey one."""
+    """A mask in its own size: coverage by label, "" for a grey one."""
 
-    coverage: dict[str, Tensor]  # each [1, 1, h, w]
+    coverage: dict[str, Tensor]  # each [1, 1, h, w]: whether, or for a grey one how much, in 0..1
     sha256: str
 
     @property
@@ -39,26 +40,30 @@ class Mask:
 
 @dataclass(frozen=True)
 class Division:
-    """One region of the result: its coverage, the styles' shares in it, and the part of each style that counts."""
+    """One region of the result: its coverage, the styles' shares in it, and the part of each style that counts.
+
+    strength: how much its styles count against the average style.
+    """
 
     coverage: Tensor | None  # [1, 1, h, w] in the mask's own size; None: everywhere
     shares: tuple[float, ...]
     parts: tuple[Tensor | None, ...]
+    strength: float = 1.0
 
 
-def read_mask(picture: Picture, of: Picture, role: str, name: str) -> Mask:
-    """A mask of a picture in the same proportions. OptionsError, which names role and file, if it is of another."""
+def read_mask(picture: Picture, of: Picture, name: str) -> Mask:
+    """A mask of a picture in the same proportions. OptionsError, which begins with its name, if it is of another."""
     height, width = picture.size
-    if abs(height * of.size[1] / (width * of.size[0]) - 1) > ASPECT + 1 / min(*picture.size, *of.size):
+    if not _alike(picture.size, of.size):
         raise OptionsError(
-            f"{role} {name!r} is {width} x {height} pixels and its picture {of.size[1]} x {of.size[0]}: "
+            f"{name} is {width} x {height} pixels and its picture {of.size[1]} x {of.size[0]}: "
             "a mask has the size or the proportions of its picture"
         )
     image = picture.at(height, width)
     colourful = (image.amax(1) - image.amin(1) > COLOURFUL).float().mean()
     coverage = _labels(image) if colourful > LEAST else {"": image.mean(1, keepdim=True)}
     if not any(bool(part.any()) for part in coverage.values()):
-        raise OptionsError(f"{role} {name!r} is black all over: where it is white or coloured, styles paint")
+        raise OptionsError(f"{name} is black all over: where it is white or coloured, styles paint")
     return Mask(coverage, picture.sha256)
 
 
@@ -84,7 +89,7 @@ def divide(content: Sequence[Mask], style: Sequence[Mask], weights: Sequence[flo
 def resize(mask: Tensor, height: int, width: int) -> Tensor:
     """Coverage [1, 1, h, w] at another size: the mean of what falls on a pixel, or linear between pixels."""
     smaller = height <= mask.shape[2] and width <= mask.shape[3]
-    return F.interpolate(mask, size=(height, width), mode="area" if smaller else "bilinear").clamp_(0, 1)
+    return F.interpolate(mask.float(), size=(height, width), mode="area" if smaller else "bilinear").clamp_(0, 1)
 
 
 def _by_colour(content: Mask, style: Sequence[Mask], weights: Sequence[float]) -> list[Division]:
@@ -98,37 +103,62 @@ def _by_colour(content: Mask, style: Sequence[Mask], weights: Sequence[float]) -
                 "expected one for each, in this order, or style masks in the same colours"
             )
         return _one_each([content.coverage[label] for label in labels], weights, (None,) * count)
-    divisions = []
+    found = [mask.coverage if not mask.grey else {"white": mask.coverage[""]} for mask in style]
+    divisions: list[Division] = []
     for label in labels:
-        parts = tuple(mask.coverage.get(label) for mask in style)
-        shares = tuple(weight if part is not None else 0.0 for weight, part in zip(weights, parts, strict=True))
-        if not any(shares):
+        parts = tuple(coverage.get(label) for coverage in found)
+        if not any(part is not None for part in parts):
             raise OptionsError(f"the content mask has a region in {label}, and no style mask has that colour")
-        divisions.append(Division(content.coverage[label], shares, parts))
+        shares = tuple(weight if part is not None else 0.0 for weight, part in zip(weights, parts, strict=True))
+        divisions += _division(content.coverage[label], shares, parts, weights)
+    for number, coverage in enumerate(found, 1):
+        if not coverage.keys() & set(labels):
+            raise OptionsError(
+                f"style mask {number} has {', '.join(coverage)} and the content mask {', '.join(labels)}: "
+                "expected a colour in common, where that style paints"
+            )
     return divisions
 
 
 def _labels(image: Tensor) -> dict[str, Tensor]:
     """The nearest of the palette's colours and black for every pixel, {label: [1, 1, h, w]}."""
     colours = torch.tensor([(0, 0, 0), *PALETTE.values()], dtype=image.dtype)
-    nearest = torch.stack([(image - colour.view(3, 1, 1)).square().sum(1) for colour in colours]).argmin(0)
-    found = {}
-    for index, label in enumerate(PALETTE, 1):
-        coverage = (nearest == index).float()[:, None]
-        if coverage.mean() > LEAST:
-            found[label] = coverage
-    return found
+    nearest = torch.zeros(image.shape[2:], dtype=torch.uint8)
+    least = image.square().sum(1)[0]  # the distance to black
+    for index, colour in enumerate(colours[1:], 1):
+        distance = (image - colour.view(3, 1, 1)).square_().sum(1)[0]
+        nearest[distance < least] = index
+        least = torch.minimum(least, distance)
+    found = {label: (nearest == index)[None, None] for index, label in enumerate(PALETTE, 1)}
+    return {label: part for label, part in found.items() if part.sum() > LEAST * part.numel()}
 
 
 def _one_each(
     coverages: Sequence[Tensor], weights: Sequence[float], parts: tuple[Tensor | None, ...]
 ) -> list[Division]:
     """As many regions as styles: each has the style of its number alone."""
-    numbered = list(enumerate(weights))
-    return [
-        Division(coverage, tuple((weight or 1) if place == index else 0.0 for place, weight in numbered), parts)
-        for index, coverage in enumerate(coverages)
-    ]
+    divisions: list[Division] = []
+    for index, coverage in enumerate(coverages):
+        shares = tuple(weight if place == index else 0.0 for place, weight in enumerate(weights))
+        divisions += _division(coverage, shares, parts, weights)
+    return divisions
+
+
+def _division(
+    coverage: Tensor, shares: tuple[float, ...], parts: tuple[Tensor | None, ...], weights: Sequence[float]
+) -> list[Division]:
+    """The region in which styles of those shares paint; none, so that it is kept, where they count for nothing."""
+    here, anywhere = ([weight for weight in some if weight] for some in (shares, weights))
+    if not here:
+        return []
+    return [Division(coverage, shares, parts, fmean(here) / fmean(anywhere))]
+
+
+def _alike(mask: tuple[int, int], picture: tuple[int, int]) -> bool:
+    """Whether a (height, width) is another one in small or large, but for rounding and a little."""
+    sides = list(zip(mask, picture, strict=True))
+    least = max((one - 1) / other for one, other in sides)
+    return least <= min((one + 1) / other for one, other in sides) * (1 + ASPECT)
 
 
 def _styles(count: int) -> str:

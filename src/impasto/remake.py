@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from impasto.errors import ImageError, OptionsError
+from impasto.imagefile import describe
 from impasto.styles import kept_styles
+from impasto.weights import available_weights
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".gif", ".bmp"}
 MOST_FILES = 1000  # of a folder are looked at
@@ -23,10 +25,23 @@ FILE_OPTIONS = {
 
 def check_recipe(recipe: Mapping[str, Any], picture: object) -> None:
     """ImageError for what is no recipe of one run of Impasto, such as that of a sheet."""
-    content, styles, options = recipe.get("content"), recipe.get("styles"), recipe.get("options")
-    whole = isinstance(content, str | None) and isinstance(styles, list) and isinstance(options, dict)
-    if not (whole and all(isinstance(style, str) for style in styles or [])):
-        raise ImageError(f"image {picture!r} holds no recipe of a single picture")
+    content, styles, size = recipe.get("content"), recipe.get("styles"), recipe.get("texture")
+    texture = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
+    painted = texture if content is None else isinstance(content, str)
+    if not (painted and are_texts(styles) and styles and are_options(recipe.get("options"))):
+        raise ImageError(f"image {describe(picture)} holds no recipe of a single picture")
+
+
+def are_texts(values: object) -> TypeGuard[list[str]]:
+    """Whether this is a list of text, as the hashes of a recipe are."""
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def are_options(options: object) -> TypeGuard[dict[str, Any]]:
+    """Whether this is a table in which options that are files are told by text."""
+    return isinstance(options, dict) and all(
+        isinstance(value, str | None) or are_texts(value) for value in map(options.get, FILE_OPTIONS)
+    )
 
 
 def continued_options(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +49,7 @@ def continued_options(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
     Files are not among them, as the recipe knows their hashes only.
     """
-    options = {name: value for name, value in recipe["options"].items() if not file_hashes(value)}
+    options = {name: value for name, value in recipe["options"].items() if not _is_file(name, value)}
     options.pop("init", None)  # what the coarsest scale started from is behind it
     if options.get("content_weight") is None:
         options["content_weight"] = recipe.get("content_weight")
@@ -45,6 +60,10 @@ def file_hashes(value: object) -> list[str]:
     """The SHA-256 of files in an option of a recipe; none in an option that is no file."""
     values = value if isinstance(value, (list, tuple)) else [value]
     return [part.removeprefix("sha256:") for part in values if isinstance(part, str) and part.startswith("sha256:")]
+
+
+def _is_file(name: str, value: object) -> bool:
+    return name in FILE_OPTIONS and bool(file_hashes(value))
 
 
 def check_files(recipe: Mapping[str, Any], given: Iterable[str]) -> None:
@@ -61,10 +80,9 @@ def found_options(options: Mapping[str, Any], found: Mapping[str, str], given: I
     """
     resolved = dict(options)
     for name, value in options.items():
-        digests = file_hashes(value)
-        if name in given or not digests:
+        if name in given or not _is_file(name, value):
             continue
-        paths = [found.get(digest) for digest in digests]
+        paths = [found.get(digest) for digest in file_hashes(value)]
         if None in paths:
             raise _missing(name, f"it was painted with {FILE_OPTIONS[name]}, which is not beside it under any name")
         resolved[name] = paths if isinstance(value, (list, tuple)) else paths[0]
@@ -76,16 +94,14 @@ def _missing(name: str, sentence: str) -> OptionsError:
 
 
 def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:
-    """All files that a recipe names: content, styles, those of options, and the picture that it went on from."""
-    styles, options = recipe.get("styles"), recipe.get("options")
-    found = [recipe.get("content"), recipe.get("continued"), *(styles if isinstance(styles, list) else [])]
-    if isinstance(options, dict):
-        found += [digest for name in FILE_OPTIONS for digest in file_hashes(options.get(name))]
+    """All files that a checked recipe names: content, styles, those of options, and what it went on from."""
+    of_options = [digest for name in FILE_OPTIONS for digest in file_hashes(recipe["options"].get(name))]
+    found = [recipe["content"], recipe.get("continued"), *recipe["styles"], *of_options]
     return [digest for digest in found if isinstance(digest, str)]
 
 
 def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
-    """{SHA-256: path} of those pictures that lie in one of the folders, and names of built-in styles."""
+    """{SHA-256: path} of those pictures that lie in one of the folders, and names of built-in styles and weights."""
     wanted = set(hashes)
     found: dict[str, str] = {}
     for folder in dict.fromkeys(Path(folder) for folder in folders):
@@ -97,6 +113,7 @@ def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]])
                 found[digest] = str(path)
     if len(found) < len(wanted):
         found |= {digest: name for digest, name in kept_styles().items() if digest in wanted}
+        found |= {known.sha256: known.name for known in available_weights() if known.sha256 in wanted}
     return found
 
 

@@ -2,74 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from impasto import __version__, optimize, pyramid, strength
 from impasto.device import Compute
 from impasto.errors import OutOfMemoryError, is_out_of_memory
-from impasto.image import Picture, to_pil
+from impasto.image import Picture
 from impasto.losses import LEVELS
 from impasto.materials import Materials
 from impasto.objective import Formulas, from_images, unrelated_error
 from impasto.options import Options
-from impasto.output import save_image
 from impasto.shared import Shared
 from impasto.stage import Stage
+from impasto.states import Behind, Iterate, Result
 from impasto.tiles import plan
 from impasto.vgg import Encoder
-from impasto.weights import WeightsInfo, available_weights
+from impasto.weights import BUILTIN, WeightsInfo
 
 WHOLE = 1088  # longest side, with bleed, that is computed in one piece; larger pictures go in tiles of that size
-
-
-@dataclass(frozen=True)
-class Iterate:
-    """The state of a run after an evaluation."""
-
-    scale: int  # longest side in pixels
-    scales: tuple[int, ...]  # all of the run
-    step: int  # evaluations at this scale so far
-    steps: int  # and in all at this scale
-    evaluations: int  # since the run began
-    losses: Mapping[str, float]  # of each term, without its weight; "total" is the weighted sum
-    content_weight: float  # as the strength dial has set it
-    seconds: float  # of preparing, and since the run began
-    image: Tensor  # [1, 3, H, W], sRGB in 0..1; to be read only: the run goes on from it
-    finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts
-
-    @property
-    def last(self) -> bool:
-        """Whether the run ends here."""
-        return self.scale == self.scales[-1] and self.step == self.steps
-
-    def picture(self) -> Image.Image:
-        """The state as an 8-bit picture."""
-        return to_pil(self.image if self.finish is None else self.finish(self.image))
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished picture."""
-
-    image: Image.Image
-    losses: Mapping[str, float]
-    seconds: float
-    evaluations: int
-    recipe: Mapping[str, Any]  # everything that it takes to make it again; no paths, no names
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes PNG, JPEG, WebP or TIFF by the extension, the recipe inside. ImageError if it cannot."""
-        save_image(self.image, path, recipe=self.recipe)
 
 
 @contextmanager
@@ -132,9 +90,9 @@ class Transfer:
         }
 
     def recipe_of(self, state: Iterate) -> dict[str, Any]:
-        """The recipe of a state: with the content weight that was found, and how far it got."""
+        """The recipe of a state: with the content weight to go on with, and how far it got."""
         reached = {} if state.last else {"reached": {"scale": state.scale, "evaluations": state.evaluations}}
-        return self.recipe | {"content_weight": state.content_weight} | reached
+        return self.recipe | {"content_weight": state.next_weight} | reached
 
     def result(self, state: Iterate) -> Result:
         """The state of this run as a finished picture, with the recipe that makes it again."""
@@ -158,46 +116,58 @@ class Transfer:
         options["content_mask"], options["style_mask"] = hashes[:count], hashes[count:]
         if self.start is not None:
             options["init"] = f"sha256:{self.start.sha256}"
-        if self.options.weights not in {known.name for known in available_weights()}:
+        if self.options.weights != BUILTIN.name:
             options["weights"] = f"sha256:{self.weights.sha256}"
         return options
 
     def _paint(self) -> Iterator[Iterate]:
-        options, began = self.options, time.perf_counter() - self.preparation
-        dial = options.content_weight is None and self.materials.content is not None
-        (picture, coarse), weight, done = self._behind(), self._first_weight(), 0
-        scales = tuple(scale for scale, _ in self.schedule)
+        began, behind = time.perf_counter() - self.preparation, self._behind()
+        dial = self.options.content_weight is None and self.materials.content is not None
         for index, (scale, steps) in enumerate(self.schedule, 1):
-            content, step = self.materials.photograph(scale), 0
-            known = self.shared.get("scale", self._key(index)) if self.shared else None
-            if isinstance(known, Iterate):  # another run has painted it
-                seconds = time.perf_counter() - began
-                yield replace(known, scales=scales, seconds=seconds, finish=self._finish(scale))
-                picture, weight, done = known.image, known.content_weight, known.evaluations
-                coarse, dial = content, False
-                continue
-            if picture is None or coarse is None:
-                picture = self._first(content)
-            else:
-                repeated = options.borders == "circular"
-                picture = pyramid.enlarge(picture, coarse, content, options.detail, circular=repeated)
-            canvas, _ = pyramid.with_bleed(picture, self._bleed)
-            target = self._target_error(content, scale) if dial else None
-            stage, finish = self._stage(content, scale, weight), self._finish(scale)
-            for evaluations in strength.rounds(steps) if dial else [steps]:
-                for point in self._minimize(stage, canvas, evaluations):
-                    step, done, canvas = step + 1, done + 1, point.image
-                    losses = {"total": point.value.loss, **point.value.terms}
-                    picture, seconds = stage.shown(canvas), time.perf_counter() - began
-                    state = Iterate(scale, scales, step, steps, done, losses, weight, seconds, picture, finish)
-                    yield state
-                if target is not None:
+            content, known = self.materials.photograph(scale), self._known(index)
+            for state in self._scale(scale, steps, content, behind, dial=dial) if known is None else [known]:
+                yield replace(state, seconds=time.perf_counter() - began)
+            behind, dial = Behind(state.image, content, state.next_weight, state.evaluations), False
+            if self.shared and known is None:
+                self.shared.keep("scale", self._key(index), replace(state, finish=None), _bytes(state.image))
+
+    def _known(self, count: int) -> Iterate | None:
+        """The last state of so many scales, if another run has painted them."""
+        known = self.shared.get("scale", self._key(count)) if self.shared else None
+        if not isinstance(known, Iterate):
+            return None
+        return replace(known, scales=self._scales, finish=self._finish(known.scale))
+
+    def _scale(
+        self, scale: int, steps: int, content: Tensor, behind: Behind | None, *, dial: bool
+    ) -> Iterator[Iterate]:
+        """Every evaluation of a scale; with the dial, in rounds, each with a weight corrected by the one before."""
+        if behind is None:
+            picture, weight, done = self._first(content), self._first_weight(), 0
+        else:
+            picture, weight, done = self._enlarged(behind, content), behind.weight, behind.evaluations
+        canvas, step = pyramid.with_bleed(picture, self._bleed)[0], 0
+        target = self._target_error(content, scale) if dial else None
+        stage, finish = self._stage(content, scale, weight), self._finish(scale)
+        for evaluations in strength.rounds(steps) if dial else [steps]:
+            for number, point in enumerate(self._minimize(stage, canvas, evaluations), 1):
+                step, canvas = step + 1, point.image
+                losses, after = {"total": point.value.loss, **point.value.terms}, weight
+                if target is not None and number == evaluations:
                     error = stage.objective.content_error(losses)
-                    weight = strength.corrected_weight(weight, error, target, options.style_weight)
-                    stage = stage.with_content_weight(weight)
-            coarse, dial = content, False  # the dial is set at the coarsest scale
-            if self.shared:
-                self.shared.keep("scale", self._key(index), replace(state, content_weight=weight, finish=None))
+                    after = strength.corrected_weight(weight, error, target, self.options.style_weight)
+                image, counts = stage.shown(canvas), (step, steps, done + step)
+                yield Iterate(scale, self._scales, *counts, losses, weight, after, 0.0, image, finish)
+            if after != weight:
+                weight, stage = after, stage.with_content_weight(after)
+
+    def _enlarged(self, behind: Behind, content: Tensor) -> Tensor:
+        circular = self.options.borders == "circular"
+        return pyramid.enlarge(behind.picture, behind.photograph, content, self.options.detail, circular=circular)
+
+    @property
+    def _scales(self) -> tuple[int, ...]:
+        return tuple(scale for scale, _ in self.schedule)
 
     def _key(self, count: int) -> str:
         """What the picture after so many scales depends on: a preview at 512 is a state of the run at 1024."""
@@ -205,8 +175,8 @@ class Transfer:
         without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels")
         options = {name: value for name, value in recipe.pop("options").items() if name not in without}
         recipe.pop("texture", None)
-        proportions = self.materials.shape(max(scale for scale, _ in self.schedule[:count]))
-        return repr((recipe, options, self.materials.stroke, self.schedule[:count], proportions))
+        scales = [(self.materials.shape(scale), steps) for scale, steps in self.schedule[:count]]
+        return repr((recipe, options, self.materials.stroke, scales))
 
     def _minimize(self, stage: Stage, canvas: Tensor, evaluations: int) -> Iterator[optimize.Point]:
         options = self.options
@@ -221,6 +191,10 @@ class Transfer:
         )
 
     @property
+    def _tile(self) -> int | None:
+        return None if self.options.borders == "circular" else WHOLE  # a crop does not reach around the border
+
+    @property
     def _bleed(self) -> int:
         return 0 if self.options.borders == "circular" else self.options.bleed
 
@@ -230,20 +204,20 @@ class Transfer:
             return options.content_weight
         return strength.first_weight(options.strength, options.style_weight)
 
-    def _behind(self) -> tuple[Tensor | None, Tensor | None]:
-        """The picture that a run goes on from, and the photograph in its size; nothing for one from the start."""
+    def _behind(self) -> Behind | None:
+        """What a run goes on from that is not from the start."""
         if self.continued is None:
-            return None, None
+            return None
         picture = self.materials.in_mode(self.continued.at(*self.continued.size).to(self.compute.device))
-        return picture, self.materials.photograph(max(self.continued.size))
+        return Behind(picture, self.materials.photograph(max(self.continued.size)), self._first_weight(), 0)
 
     def _first(self, content: Tensor) -> Tensor:
         """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""
-        if self.options.init == "noise" or (self.start is None and self.materials.content is None):
-            generator = torch.Generator().manual_seed(self.options.seed)
-            return torch.rand(content.shape, generator=generator).to(content.device)
         if self.start is not None:
             return self.materials.in_mode(self.start.at(*content.shape[2:]).to(content.device))
+        if self.options.init == "noise" or self.materials.content is None:
+            generator = torch.Generator().manual_seed(self.options.seed)
+            return torch.rand(content.shape, generator=generator).to(content.device)
         return content
 
     def _target_error(self, content: Tensor, scale: int) -> float:
@@ -251,7 +225,8 @@ class Transfer:
         canvas, margin = pyramid.with_bleed(content, self._bleed)
         layers, paintings = self.options.content_layers, self.materials.paintings(scale)
         cover = self.materials.cover(scale, margin)
-        unrelated = unrelated_error(self.encoder, canvas, paintings, layers, tile=WHOLE)
+        shares = self.materials.shares
+        unrelated = unrelated_error(self.encoder, canvas, paintings, layers, tile=self._tile, shares=shares)
         return strength.target_error(self.options.strength, unrelated) * (1 if cover is None else float(cover.mean()))
 
     def _stage(self, content: Tensor, scale: int, content_weight: float) -> Stage:
@@ -259,7 +234,6 @@ class Transfer:
         options, encoder, materials = self.options, self.encoder, self.materials
         encoder.workspace.clear()
         canvas, margin = pyramid.with_bleed(content, self._bleed)
-        tile = None if options.borders == "circular" else WHOLE  # a tile's crop does not reach around the border
         paintings = materials.paintings(scale)
         objective = from_images(
             encoder,
@@ -270,12 +244,12 @@ class Transfer:
             content_weight=content_weight,
             style_weight=options.style_weight,
             tv_weight=options.tv_weight,
-            tile=tile,
+            tile=self._tile,
             formulas=Formulas(options.content_loss, options.style_loss, options.tv_loss),
             regions=materials.regions(scale, margin, paintings),
             shared=self.shared,
         )
-        tiles = plan(canvas.shape[2], canvas.shape[3], tile, encoder.halo, encoder.stride)
+        tiles = plan(canvas.shape[2], canvas.shape[3], self._tile, encoder.halo, encoder.stride)
         return Stage(encoder, objective, tiles, canvas, margin, materials.cover(scale, margin))
 
     def _finish(self, scale: int) -> Callable[[Tensor], Tensor] | None:
@@ -285,3 +259,7 @@ class Transfer:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
         stage = self._stage(self.materials.photograph(scale), scale, content_weight)
         return stage.function, stage.photograph
+
+
+def _bytes(image: Tensor) -> int:
+    return image.numel() * image.element_size()

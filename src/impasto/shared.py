@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-MOST = {"picture": 64, "network": 2, "encoder": 2, "style": 256, "scale": 64}  # kept of each kind, the latest used
+MOST = {"picture": 64, "network": 2, "encoder": 2, "style": 64, "scale": 64}  # kept of each kind, the latest used
+MOST_BYTES = 2**28  # of a kind, of what is told to be large
 
 
 class Shared:
     """A shelf for what several runs need. Runs that have it to themselves keep nothing of another."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, OrderedDict[Hashable, object]] = {kind: OrderedDict() for kind in MOST}
+        self._kept: dict[str, OrderedDict[Hashable, tuple[object, int]]] = {kind: OrderedDict() for kind in MOST}
 
     def once(self, kind: str, key: Hashable, make: Callable[[], Value]) -> Value:
         """What was kept by that kind and key, or what is made now."""
@@ -27,13 +28,13 @@ class Shared:
         if key not in shelf:
             self.keep(kind, key, make())
         shelf.move_to_end(key)
-        return cast(Value, shelf[key])
+        return cast(Value, shelf[key][0])
 
-    def keep(self, kind: str, key: Hashable, value: object) -> None:
-        """Puts a value there, and takes the one that was used longest ago away where there are too many."""
+    def keep(self, kind: str, key: Hashable, value: object, size: int = 0) -> None:
+        """Puts a value of that many bytes there, and takes those used longest ago away where there are too many."""
         shelf = self._kept[kind]
-        shelf[key] = value
-        while len(shelf) > MOST[kind]:
+        shelf[key] = value, size
+        while len(shelf) > MOST[kind] or sum(size for _, size in shelf.values()) > MOST_BYTES:
             shelf.popitem(last=False)
 
     def get(self, kind: str, key: Hashable) -> object | None:

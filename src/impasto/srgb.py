@@ -13,8 +13,8 @@ from impasto.errors import ImageError
 _PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
 
 
-def opaque_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """An image of any mode as "RGB" in sRGB over white (itself if it is that), and notes on what was ignored.
+def opaque_srgb(image: Image.Image, paper: str = "white") -> tuple[Image.Image, tuple[str, ...]]:
+    """An image of any mode as "RGB" in sRGB over paper (itself if it is that), and notes on what was ignored.
 
     Raises ImageError with a predicate ("has samples ...") for numbers that have no agreed meaning as colours.
     """
@@ -22,7 +22,16 @@ def opaque_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     colour, alpha = _split_alpha(image)
     rgb, notes = _convert_colour(colour, image.info.get("icc_profile"))
     if alpha is not None:
-        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, paper), alpha)
+    return rgb, notes
+
+
+def opaque_mask(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """The same of a mask: what is transparent is black; of black paint on nothing, the paint is white."""
+    rgb, notes = opaque_srgb(image, "black")
+    if image.has_transparency_data and rgb.getbbox() is None:
+        alpha = _split_alpha(_eight_bits(image))[1]
+        rgb = rgb if alpha is None else alpha.convert("RGB")
     return rgb, notes
 
 

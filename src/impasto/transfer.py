@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -12,14 +12,16 @@ from impasto.architecture import CONVOLUTIONS
 from impasto.device import Compute, choose_compute
 from impasto.errors import OptionsError
 from impasto.image import Picture, Source, fit, open_picture
+from impasto.imagefile import describe
 from impasto.limits import MAX_PIXELS
 from impasto.materials import COLOR_SIDE, Materials
-from impasto.options import TEXTURE, Options, make_options
+from impasto.options import Options, make_options, make_texture_options
 from impasto.recipe import read_recipe
 from impasto.regions import Division, Mask, divide, read_mask
-from impasto.remake import check_files, continued_options
-from impasto.run import Iterate, Result, Transfer, memory_told
+from impasto.remake import check_files, check_recipe, continued_options
+from impasto.run import Transfer, memory_told
 from impasto.shared import Shared
+from impasto.states import Iterate, Result
 from impasto.styles import builtin_name, style_source
 from impasto.vgg import Encoder
 from impasto.weights import Weights, load_weights
@@ -72,7 +74,11 @@ def prepare(
     need, so that it is made once.
     """
     started = time.perf_counter()
-    recipe = read_recipe(continued) if isinstance(continued, (str, os.PathLike)) else None
+    recipe = None
+    if isinstance(continued, (str, os.PathLike)):
+        limit = options.max_pixels if isinstance(options, Options) else values.get("max_pixels", MAX_PIXELS)
+        recipe = read_recipe(continued, max_pixels=limit)
+        check_recipe(recipe, continued)
     if recipe is not None and options is None:
         if preset is not None:
             raise OptionsError("a continued picture brings its options: give single values, and no preset")
@@ -124,13 +130,13 @@ def prepare_texture(
 ) -> Transfer:
     """As `prepare`, for `texture`."""
     started = time.perf_counter()
-    if options is None:
-        borders = {"borders": "circular"} if tileable else {}
-        options = make_options(TEXTURE if preset is None else preset, **values | borders | {"size": max(size)})
-    if min(size) < 1:
-        raise OptionsError(f"a texture is at least 1 pixel wide and high, not {size[0]} x {size[1]}")
+    options = _chosen(options, preset, values, partial(make_texture_options, size, tileable=tileable))
     if options.color != "style" or options.content_mask:
         raise OptionsError("a texture has no content: expected color 'style' and no content mask")
+    if tileable and options.borders != "circular":
+        raise OptionsError(f"a tileable texture has borders 'circular', and these options have {options.borders!r}")
+    if options.start is None and options.init == "content":
+        raise OptionsError("a texture has no content to start from: expected init 'noise' or a picture")
     return _prepare(None, (size[1], size[0]), style, options, None, started=started)
 
 
@@ -156,10 +162,16 @@ def _check_same(recipe: Mapping[str, Any], transfer: Transfer) -> None:
             raise OptionsError(f"the continued picture was painted with other {what}: give the same files as then")
 
 
-def _chosen(options: Options | None, preset: str | os.PathLike[str] | None, values: Mapping[str, Any]) -> Options:
+def _chosen(
+    options: Options | None,
+    preset: str | os.PathLike[str] | None,
+    values: Mapping[str, Any],
+    make: Callable[..., Options] = make_options,
+) -> Options:
+    """The options that were given, or those that a preset and single values make."""
     if options is not None and (preset is not None or values):
         raise OptionsError("give either options, or a preset and single values, not both")
-    options = options if options is not None else make_options(preset, **values)
+    options = options if options is not None else make(preset, **values)
     if not isinstance(options, Options):
         raise OptionsError(
             f"options are an impasto.Options, not {type(options).__name__}: give values by their names"
@@ -185,8 +197,8 @@ def _prepare(
     longest = max(round(max(size) * stroke), COLOR_SIDE)
     styles = [_open(shared, source, "style", longest, options) for source in sources]
     start = None
-    if options.init not in ("content", "noise"):
-        start = _open(shared, options.init, "init", max(size), options)
+    if options.start is not None:
+        start = _open(shared, options.start, "init", max(size), options)
     masks, divisions = _divide(photograph, styles, options)
     with memory_told(max(size)):
         shelf = shared or Shared()
@@ -232,10 +244,11 @@ def _divide(
     return [mask.sha256 for mask in (*content_masks, *style_masks)], divisions
 
 
-def _mask(path: str, of: Picture | None, role: str, options: Options) -> Mask:
+def _mask(source: Source, of: Picture | None, role: str, options: Options) -> Mask:
     if of is None:
         raise OptionsError("a texture has no content that a content mask could divide")
-    return read_mask(open_picture(path, role=role, max_pixels=options.max_pixels), of, role, path)
+    picture = open_picture(source, role=role, max_pixels=options.max_pixels, mask=True)
+    return read_mask(picture, of, f"{role} {describe(source)}")
 
 
 def _load_encoder(weights: Weights, compute: Compute, options: Options) -> Encoder:

@@ -26,10 +26,10 @@ from impasto.notation import as_typed, format_value, option_words, symbol
 from impasto.options import Options, load_preset, make_options, without_rivals
 from impasto.output import save_image
 from impasto.remake import FILE_OPTIONS
-from impasto.run import Iterate
 from impasto.shared import Shared
 from impasto.sheet import Cell, contact_sheet
 from impasto.sheetfile import save_sheet
+from impasto.states import Iterate
 from impasto.styles import style_source
 from impasto.transfer import prepare
 

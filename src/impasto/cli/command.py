@@ -7,47 +7,76 @@ from collections.abc import Mapping
 from typing import Any
 
 from impasto.cli.flags import flag_name
+from impasto.errors import ImageError, OptionsError
 from impasto.notation import as_typed
 
 
-def command_line(recipe: Mapping[str, Any], files: Mapping[str, str], output: str) -> str:
-    """What to type, with every option that is not at its default.
+def command_line(
+    recipe: Mapping[str, Any], files: Mapping[str, str], output: str, before: Mapping[str, Any] | None = None
+) -> str:
+    """What to type, with every option that would be another without it.
 
-    files: {SHA-256: path} of those that are known; others are named in capitals.
+    files: {SHA-256: path} of those that are known; others are named in capitals. before: the recipe of the picture
+    that it went on from; every option is typed where that is not known. ImageError for options that there are not.
     """
-    from impasto.remake import file_hashes
-
     photo = files.get(recipe["content"] or "", "PHOTO")
     many = len(recipe["styles"]) > 1
     names = [f"STYLE{number if many else ''}" for number, _ in enumerate(recipe["styles"], 1)]
     styles = [files.get(digest, name) for digest, name in zip(recipe["styles"], names, strict=True)]
     words = ["impasto", *(["stylize", photo] if recipe["content"] else ["texture"]), *styles]
-    texture = recipe.get("texture")
     if "continued" in recipe:
         words += ["--from", files.get(recipe["continued"], "PICTURE")]
-    if texture:
-        words += ["--size", f"{texture[0]}x{texture[1]}"]
-    for name, value in _changed(recipe["options"]).items():
-        digests = file_hashes(value)
-        if texture and name == "size":
-            continue
-        if digests:
-            for digest in digests:
-                words += [flag_name(name), files.get(digest, name.upper())]
-        elif isinstance(value, bool):
-            words.append(flag_name(name) if value else flag_name(f"no-{name}"))
-        else:
-            words += [flag_name(name), as_typed(value)]
+    if recipe["content"] is None:
+        words += ["--size", "x".join(map(str, recipe["texture"]))]
+    for name, value in _typed(recipe, before).items():
+        words += _flag(name, value, files)
     return shlex.join([*words, "-o", output])
 
 
-def _changed(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that differ from their defaults, without those that others are in place of."""
-    from impasto.options import IN_PLACE_OF, Options
+def _typed(recipe: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options that the command has to name."""
+    from impasto.options import OF_CONTENT, RIVALS
 
-    defaults = Options().model_dump(mode="json")
-    changed = {name: value for name, value in options.items() if value != defaults.get(name)}
-    for name, rival in (*IN_PLACE_OF, ("strength", "content_weight")):
-        if rival in changed:
-            changed.pop(name, None)
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in changed.items()}
+    options = _whole(recipe["options"])
+    assumed = _assumed(recipe, before)
+    typed = {name: value for name, value in options.items() if name not in assumed or assumed[name] != value}
+    if recipe["content"] is None:
+        typed = {name: value for name, value in typed.items() if name not in OF_CONTENT}
+    for name, rival in RIVALS:  # only one of them may be typed: it takes the other's place
+        if options[rival] is not None:
+            typed.pop(name, None)
+        elif rival in typed:
+            typed.setdefault(name, options[name])
+    return {name: value for name, value in typed.items() if value not in (None, [])}
+
+
+def _whole(options: Mapping[str, Any], *, texture: bool = False) -> dict[str, Any]:
+    """All options, by name, as recipes have them."""
+    from impasto.options import make_options, make_texture_options
+
+    try:
+        made = make_texture_options((1, 1), None, **options) if texture else make_options(options)
+    except OptionsError as error:
+        raise ImageError(f"its recipe cannot be followed: {error}") from None
+    return made.model_dump(mode="json")
+
+
+def _assumed(recipe: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the command takes where nothing is typed."""
+    from impasto.remake import continued_options
+
+    if "continued" not in recipe:
+        return _whole({}, texture=recipe["content"] is None)
+    return {} if before is None else _whole(continued_options(before))
+
+
+def _flag(name: str, value: Any, files: Mapping[str, str]) -> list[str]:
+    """An option as one types it."""
+    from impasto.remake import FILE_OPTIONS, file_hashes
+
+    digests = file_hashes(value) if name in FILE_OPTIONS else []
+    if digests:
+        return [word for digest in digests for word in (flag_name(name), files.get(digest, name.upper()))]
+    if isinstance(value, bool):
+        return [flag_name(name) if value else flag_name(f"no-{name}")]
+    return [flag_name(name), as_typed(tuple(value) if isinstance(value, list) else value)]

@@ -70,7 +70,7 @@ class Files:
 
     def _pictures(self, options: Options) -> list[tuple[str, str]]:
         """Role and path of what is to be opened, the content last."""
-        init = [] if options.init in ("content", "noise") else [("init", options.init)]
+        init = [] if options.start is None else [("init", options.start)]
         masks = [(role, path) for role in ("content_mask", "style_mask") for path in getattr(options, role)]
         return [
             *(("style", style) for style in self.styles),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -38,12 +38,15 @@ _SECTIONS = {
 class OptionsCommand(click.Command):
     """A command with a flag for each option. They are made when needed: the model takes time to import."""
 
-    def __init__(self, *arguments: Any, without: frozenset[str] = frozenset(), **settings: Any) -> None:
+    def __init__(self, *arguments: Any, of_content: bool = True, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.without = without  # names of options that it has no use for
+        self.of_content = of_content  # whether it has a use for the options that are about the content
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*(flag for flag in _flags() if flag.name not in self.without), *super().get_params(ctx)]
+        from impasto.options import OF_CONTENT
+
+        flags = [flag for flag in _flags() if self.of_content or flag.name not in OF_CONTENT]
+        return [*flags, *super().get_params(ctx)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -65,13 +68,18 @@ def given_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value not in (None, ())}
 
 
-def chosen_options(preset: str | Mapping[str, Any] | None, given: Mapping[str, Any]) -> Options:
-    """Defaults, overridden by a preset or a recipe, overridden by the flags given. OptionsError names the flag."""
+def chosen_options(
+    preset: str | Mapping[str, Any] | None, given: Mapping[str, Any], make: Callable[..., Options] | None = None
+) -> Options:
+    """Defaults, overridden by a preset or a recipe, overridden by the flags given. OptionsError names the flag.
+
+    make: what makes options of these, if not `make_options`.
+    """
     from impasto.options import make_options
 
     values = given_flags(given)
     try:
-        return make_options(preset, **values)
+        return (make or make_options)(preset, **values)
     except OptionsError as error:
         raise OptionsError(_naming(str(error), values, preset if isinstance(preset, str) else None)) from None
 

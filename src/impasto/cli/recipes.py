@@ -1,12 +1,14 @@
 """`impasto presets` and `impasto show`: settings that come with Impasto, and those in a picture."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from impasto.cli.messages import say
+from impasto.errors import ImageError
 
 
 @click.command()
@@ -39,15 +41,33 @@ def _as_toml(value: object) -> str:
 def show(picture: str, only_command: bool) -> None:
     """Print the recipe that PICTURE was made with, as JSON, and the command that makes it again."""
     from impasto.cli.command import command_line
+    from impasto.imagefile import describe, naming
     from impasto.recipe import read_recipe
     from impasto.remake import check_recipe, find_files, recipe_hashes
 
     recipe: dict[str, Any] = read_recipe(picture)
     check_recipe(recipe, picture)
+    if not only_command:
+        click.echo(json.dumps(recipe, indent=2))
     files = find_files(recipe_hashes(recipe), [Path(picture).parent, "."])
-    again = command_line(recipe, files, f"again{Path(picture).suffix.lower()}")
+    with naming(f"image {describe(picture)}:"):
+        again = command_line(recipe, files, f"again{Path(picture).suffix.lower()}", _before(recipe, files))
     if only_command:
         click.echo(again)
     else:
-        click.echo(json.dumps(recipe, indent=2))
         say(f"made again by: {again}")
+
+
+def _before(recipe: dict[str, Any], files: dict[str, str]) -> dict[str, Any] | None:
+    """The recipe of the picture that it went on from, if that is at hand."""
+    from impasto.recipe import read_recipe
+    from impasto.remake import check_recipe
+
+    source = files.get(recipe.get("continued", ""))
+    if source is None:
+        return None
+    with suppress(ImageError):
+        before: dict[str, Any] = read_recipe(source)
+        check_recipe(before, source)
+        return before
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,23 +16,9 @@ if TYPE_CHECKING:
     from impasto.cli.group import Session
     from impasto.transfer import Transfer
 
-WITHOUT = frozenset(
-    (
-        "size",
-        "height",
-        "strength",
-        "color",
-        "content_mask",
-        "content_weight",
-        "content_layers",
-        "content_loss",
-        "detail",
-    )
-)  # what is about the content
-
 
 @click.command(
-    cls=OptionsCommand, without=WITHOUT, short_help="Paint the texture of a painting, without a photograph."
+    cls=OptionsCommand, of_content=False, short_help="Paint the texture of a painting, without a photograph."
 )
 @click.argument("styles", metavar="STYLE…", nargs=-1, required=True)
 @click.option("--size", "wanted", metavar="WxH", default="512x512", help="Width and height in pixels.  [512x512]")
@@ -50,12 +37,9 @@ def texture(
 ) -> None:
     """Paint a texture in the style of STYLE, or of several styles: brushwork and colours of nothing in particular."""
     size = parse_size(wanted)
-    from impasto.options import TEXTURE
+    from impasto.options import make_texture_options
 
-    borders = {"borders": "circular"} if tileable else {}
-    options = chosen_options(
-        TEXTURE if output.preset is None else output.preset, flags | borders | {"size": max(size)}
-    )
+    options = chosen_options(output.preset, flags, partial(make_texture_options, size, tileable=tileable))
     files = output.files(None, styles)
     files.check(options, size)
 

@@ -1,0 +1,65 @@
+"""What a run yields after each evaluation, what its scales hand on, and what it ends with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from impasto.image import to_pil
+from impasto.output import save_image
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """The state of a run after an evaluation."""
+
+    scale: int  # longest side in pixels
+    scales: tuple[int, ...]  # all of the run
+    step: int  # evaluations at this scale so far
+    steps: int  # and in all at this scale
+    evaluations: int  # since the run began
+    losses: Mapping[str, float]  # of each term, without its weight; "total" is the weighted sum
+    content_weight: float  # as the strength dial has set it
+    next_weight: float  # as it is for the evaluations to come
+    seconds: float  # of preparing, and since the run began
+    image: Tensor  # [1, 3, H, W], sRGB in 0..1; to be read only: the run goes on from it
+    finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts
+
+    @property
+    def last(self) -> bool:
+        """Whether the run ends here."""
+        return self.scale == self.scales[-1] and self.step == self.steps
+
+    def picture(self) -> Image.Image:
+        """The state as an 8-bit picture."""
+        return to_pil(self.image if self.finish is None else self.finish(self.image))
+
+
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """What a scale goes on from."""
+
+    picture: Tensor  # [1, 3, h, w]
+    photograph: Tensor  # [1, 3, h, w]
+    weight: float  # of the content
+    evaluations: int  # since the run began
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished picture."""
+
+    image: Image.Image
+    losses: Mapping[str, float]
+    seconds: float
+    evaluations: int
+    recipe: Mapping[str, Any]  # everything that it takes to make it again; no paths, no names
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes PNG, JPEG, WebP or TIFF by the extension, the recipe inside. ImageError if it cannot."""
+        save_image(self.image, path, recipe=self.recipe)
