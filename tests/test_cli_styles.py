@@ -113,3 +113,12 @@ def test_too_little_memory_is_said(call: Caller, monkeypatch: pytest.MonkeyPatch
     code, out, err = call("styles", "whirl", "--size", "4000x3000", "-o", "a.png")
     assert (code, out) == (3, "")
     assert err == "impasto: a painting of 4000x3000 takes up to 6.4 GB of memory: give a smaller size\n"
+
+
+def test_a_style_that_there_is_not(call: Caller) -> None:
+    """Its name is what is wrong, with or without an output."""
+    for arguments in (["nope"], ["nope", "-o", "out.png"]):
+        outcome = call("styles", *arguments)
+        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+        assert "nope" in outcome.err
+        assert "whirl" in outcome.err

@@ -133,6 +133,20 @@ def test_outputs_that_cannot_be(call: Caller) -> None:
     assert before == (call.names, Path("content.png").read_bytes(), Path("style.png").read_bytes())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["stylize", "content.png", "style.png", "--size", "90000"],
+        ["stylize", "content.png", "style.png", "--height", "90000"],
+        ["texture", "style.png", "--size", "100000x99999"],
+    ],
+)
+def test_results_beyond_measure(call: Caller, arguments: list[str]) -> None:
+    outcome = call(*arguments, "-o", "out.png")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "expected are 178,956,970 at most: give a smaller size, or a larger --max-pixels" in outcome.err
+
+
 def test_the_init_picture_is_no_output(call: Caller) -> None:
     Image.new("RGB", (9, 9)).save("start.png")
     assert refused(call.stylize("--init", "start.png", "-o", "start.png"), "same file as the input 'start.png'")

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from clicalls import Caller, size_of
 from PIL import Image
@@ -18,9 +21,12 @@ from impasto.axes import grid, parse_axis, render_options
 from impasto.cache import cache_folder
 from impasto.cli.signals import Interrupts, Stopped
 from impasto.errors import ImageError, OptionsError
+from impasto.output import save_image
 from impasto.sheetfile import read_sheet_recipe
 
 TINY: dict[str, Any] = {"size": 40, "min_size": 20, "iterations": 2}
+MANY = ",".join(map(str, range(90)))
+SIDE_BY_SIDE = ("style.png", "--vary", "seed=1,2")
 FLAGS = ("--size", "40", "--min-size", "20", "--iterations", "2")
 
 pytestmark = pytest.mark.usefixtures("quick_runs", "own_cache")
@@ -54,7 +60,7 @@ def test_every_cell_is_what_stylize_paints() -> None:
 
 def test_styles_can_vary(call: Caller) -> None:
     Image.fromarray(OTHER).save("other one.png")
-    job = sweep("content.png", "style.png", {"style": ["style.png", "other one.png"]}, **TINY)
+    job = sweep("content.png", None, {"style": ["style.png", "other one.png"]}, **TINY)
     done = list(job)
     assert [one.combination.caption for one in done] == ["style = style", "style = other one"]
     assert done[1].image.tobytes() == picture_bytes(stylize("content.png", "other one.png", **TINY))
@@ -92,12 +98,19 @@ def test_finished_cells_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert again[0].recipe == first[1].recipe
 
 
-@pytest.mark.parametrize("damage", ["picture", "record", "no record"])
+@pytest.mark.parametrize("damage", ["picture", "bomb", "record", "other record", "no record"])
 def test_damaged_cells_are_painted_again(damage: str) -> None:
     first = list(sweep(CONTENT, STYLE, {"seed": [0]}, **TINY))
     (picture,) = (cache_folder() / "sweeps").glob("*.png")
     if damage == "picture":
         picture.write_bytes(picture.read_bytes()[:200])
+    elif damage == "bomb":
+        data = picture.read_bytes()
+        header = data[12:16] + (60_000).to_bytes(4, "big") * 2 + data[24:29]
+        picture.write_bytes(data[:12] + header + zlib.crc32(header).to_bytes(4, "big") + data[33:])
+    elif damage == "other record":
+        record = json.loads(picture.with_suffix(".json").read_text())
+        picture.with_suffix(".json").write_text(json.dumps(record | {"losses": None}))
     elif damage == "record":
         picture.with_suffix(".json").write_text('{"losses": ')
     else:
@@ -263,12 +276,47 @@ def test_an_interrupted_sweep_goes_on(call: Caller, monkeypatch: pytest.MonkeyPa
         (["content.png", "style.png", "--vary", "seed=1", "-o", "content.png"], 1, "same file as the input"),
         (["content.png", "gone.png", "--vary", "seed=1", "-o", "s.png"], 1, "style image 'gone.png' cannot be read"),
         (["content.png", "--vary", "style=gone.png", "-o", "s.png"], 1, "style image 'gone.png' cannot be read"),
-        (["content.png", "style.png", "--vary", "seed=1", "-o", "s.png", "--table", "t.txt"], 1, ".csv or .json"),
+        (
+            ["content.png", "style.png", "--vary", "seed=1", "-o", "s.png", "--table", "t.txt"],
+            1,
+            "expected .csv, .json",
+        ),
+        (["content.png", *SIDE_BY_SIDE, "-o", "s.png", "--table", "."], 1, "output '.' "),
+        (["content.png", *SIDE_BY_SIDE, "-o", "s.png", "--table", "folder.csv"], 1, "'folder.csv' is a folder"),
+        (["content.png", *SIDE_BY_SIDE, "-o", "s.png", "--table", "fifo.csv"], 1, "is not a regular file"),
+        (["content.png", *SIDE_BY_SIDE, "-o", "s.png", "--cells", "content.png"], 1, "'content.png' is not a folder"),
+        (["content.png", *SIDE_BY_SIDE, "-o", "s.png", "--cells", "style.png/x"], 1, "is not a folder"),
+        (
+            ["content.png", *SIDE_BY_SIDE, "-o", "A1.png", "--cells", "."],
+            1,
+            "would be one of the pictures in --cells",
+        ),
+        (["content.png", "--vary", "style=style.png", "style.png", "-o", "s.png"], 2, "not both"),
+        (["content.png", *SIDE_BY_SIDE, "--seed", "3", "-o", "s.png"], 2, "seed: it is varied, and cannot be 3"),
+        (["content.png", "style.png", "--vary", "height=9,8", "--size", "9", "-o", "s.png"], 2, "in place of size"),
+        (["content.png", "style.png", "--vary", "tv-weight=1", "--strength", "7", "-o", "s.png"], 2, "--strength: "),
+        (["content.png", *SIDE_BY_SIDE, "--max-pixels", "99", "-o", "s.png"], 1, "more than --max-pixels 99"),
+        (["content.png", "style.png", "--vary", "weights=vgg19,nope", "-o", "s.png"], 1, "cell A2: no weights"),
+        (["content.png", "style.png", "--vary", "content-mask=white.png,gone.png", "-o", "s.png"], 1, "cell A2: "),
+        (["content.png", "style.png", "--vary", "style-layers=relu1_1;relu9_9", "-o", "s.png"], 2, "cell A2: "),
+        (
+            ["content.png", "style.png", "--vary", "style-weights=1;1,2", "-o", "s.png"],
+            2,
+            "cell A2: expected a weight",
+        ),
+        (["content.png", "style.png", "--vary", f"seed={MANY}", "-o", "s.webp"], 1, "cannot hold a side of"),
+        (["content.png", *SIDE_BY_SIDE, "-o", "s.png", "--size", "90000"], 2, "cell A1: the result"),
         (["--render", "A1", "content.png"], 1, "holds no Impasto recipe"),
     ],
 )
-def test_commands_that_cannot_be(call: Caller, arguments: list[str], code: int, sentence: str) -> None:
+def test_commands_that_cannot_be(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, sentence: str
+) -> None:
+    Path("folder.csv").mkdir()
+    os.mkfifo("fifo.csv")
+    Image.new("L", (8, 6), 255).save("white.png")
     before = call.names
+    monkeypatch.setattr(run.Transfer, "_paint", lambda _: pytest.fail("painted in vain"))
     outcome = call("sweep", *arguments)
     assert (outcome.code, outcome.out) == (code, "")
     assert sentence in outcome.err.splitlines()[0]
@@ -284,10 +332,79 @@ def test_a_cell_that_is_not_there(call: Caller) -> None:
     assert (outcome.code, outcome.err) == (1, "impasto: image 's.png' holds no recipe of a single picture\n")
 
 
-@pytest.mark.parametrize("recipe", [{}, {"sheet": 3}, {"sheet": {"axes": [], "options": {}}, "styles": []}])
+AXIS = {"name": "seed", "values": [1, 2]}
+SHEET = {"sheet": {"axes": [AXIS], "options": {}}, "content": "0", "styles": ["1"]}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {},
+        {"sheet": 3},
+        {"sheet": {"axes": [], "options": {}}, "styles": []},
+        SHEET | {"content": None},
+        SHEET | {"content": {"a": 1}},
+        SHEET | {"styles": [1, 2]},
+        SHEET | {"styles": "1"},
+        *(
+            SHEET | {"sheet": {"axes": [axis], "options": {}}}
+            for axis in (
+                3,
+                {"values": [1]},
+                {"name": ["seed"], "values": [1]},
+                {"name": "seed"},
+                {"name": "seed", "values": []},
+                {"name": "seed", "values": 7},
+                {"name": "style", "values": [{"a": 1}]},
+                {"name": "content_mask", "values": [{"a": 1}]},
+            )
+        ),
+        *(SHEET | {"sheet": {"axes": [AXIS], "options": options}} for options in (None, [], {"init": {"a": 1}})),
+        SHEET | {"sheet": {"axes": [AXIS] * 3, "options": {}}},
+    ],
+)
 def test_other_recipes(recipe: dict[str, Any]) -> None:
-    with pytest.raises(ImageError, match="no recipe of a sheet"):
-        render_options(recipe, "A1")
+    with pytest.raises(ImageError, match=r"s.png holds no recipe of a sheet"):
+        render_options(recipe, "A1", "s.png")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [({"size": "sha256:0"}, "size: "), ({"glitter": 1}, "no option 'glitter'"), ({"init": "sha256:1"}, "--init")],
+)
+def test_sheets_that_were_tampered_with(call: Caller, options: dict[str, Any], sentence: str) -> None:
+    recipe = {"sheet": {"axes": [AXIS], "options": options}, "content": "0" * 64, "styles": ["1" * 64]}
+    save_image(Image.new("RGB", (8, 8)), "s.png", recipe=recipe)
+    outcome = call("sweep", "--render", "A1", "s.png", "content.png", "style.png", "-o", "o.png")
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert sentence in outcome.err
+
+
+def test_a_sweep_that_was_not_iterated_is_painted_when_asked_for(tmp_path: Path) -> None:
+    job = sweep(CONTENT, STYLE, {"seed": [1, 2]}, **TINY)
+    with pytest.raises(ImageError, match="has no extension we can write"):
+        job.save(tmp_path / "sheet.gif")
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(ImageError, match="is a folder"):
+        job.save_table(tmp_path / "t.csv")
+    assert not job.finished
+    job.save(tmp_path / "sheet.png")
+    assert len(job.finished) == len(list(job)) == 2
+    job.save_cells(tmp_path / "cells")
+    assert size_of(tmp_path / "cells" / "A2.png") == (40, 30)
+    assert len(job.table) == 2
+
+
+def test_formulas_may_need_what_is_varied(call: Caller) -> None:
+    vary = ["--vary", "content-weight=1,2", "--style-loss", "gatys"]
+    assert call("sweep", "content.png", "style.png", *FLAGS, *vary, "-o", "sheet.png").code == 0
+
+
+def test_masks_in_memory_can_vary() -> None:
+    masks = [np.full(CONTENT.shape[:2], 255, np.uint8), np.tri(60, 80, dtype=np.uint8) * 255]
+    job = sweep(CONTENT, STYLE, {"content_mask": masks, "seed": [3]}, **TINY)
+    assert [one.combination.caption for one in job] == ["content mask = 1, seed = 3", "content mask = 2, seed = 3"]
+    assert all(value.startswith("sha256:") for (value,) in job.recipe["sheet"]["axes"][0]["values"])
 
 
 def test_files_on_an_axis_are_hashes_in_the_sheet(call: Caller) -> None:

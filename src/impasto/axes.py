@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.errors import ImageError, OptionsError
 from impasto.options import without_rivals
-from impasto.remake import FILE_OPTIONS
+from impasto.remake import FILE_OPTIONS, are_options, are_texts
 from impasto.sheet import MAX_CELLS, cell_label
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ class Axis:
     def shown(self, place: int, options: Options) -> Any:
         """A value as captions have it: what has become of it among the options."""
         value = self.values[place]
-        is_file = isinstance(value, (str, os.PathLike)) and self.name in FILE_OPTIONS
-        if self.name != STYLE and not is_file:
-            return getattr(options, self.name)
-        return Path(value).stem if isinstance(value, (str, os.PathLike)) else f"{place + 1}"
+        is_file = isinstance(value, (str, os.PathLike))
+        if self.name == STYLE or (self.name in FILE_OPTIONS and not isinstance(value, (list, tuple))):
+            return Path(value).stem if is_file else f"{place + 1}"
+        return getattr(options, self.name)
 
 
 def parse_axis(text: str) -> tuple[str, list[str]]:
@@ -55,22 +55,35 @@ def grid(lengths: Sequence[int]) -> dict[str, tuple[int, int]]:
     return {cell_label(row, column): (column, row) for row in range(rows) for column in range(columns)}
 
 
-def check_table(path: str | os.PathLike[str]) -> None:
-    """ImageError for a table of a kind that cannot be written."""
-    if Path(path).suffix.lower() not in (".csv", ".json"):
-        raise ImageError(f"table {os.fspath(path)!r}: expected a name that ends in .csv or .json")
+def render_options(
+    recipe: Mapping[str, Any], label: str, sheet: str = "the picture"
+) -> tuple[dict[str, Any], list[str]]:
+    """Options, and hashes of the styles, of one cell of a saved sheet, which errors call by that name.
 
-
-def render_options(recipe: Mapping[str, Any], label: str) -> tuple[dict[str, Any], list[str]]:
-    """Options, and hashes of the styles, of one cell of a saved sheet. Raises ImageError for no recipe of a sheet."""
-    try:
-        axes, options = recipe["sheet"]["axes"], dict(recipe["sheet"]["options"])
-        cells, styles = grid([len(axis["values"]) for axis in axes]), list(recipe["styles"])
-    except (KeyError, TypeError, IndexError):
-        raise ImageError("holds no recipe of a sheet: expected one that `impasto sweep` wrote") from None
+    Raises ImageError for no recipe of a sheet.
+    """
+    no_sheet = ImageError(f"{sheet} holds no recipe of a sheet: expected one that `impasto sweep` wrote")
+    table = recipe.get("sheet")
+    table = table if isinstance(table, dict) else {}
+    axes, options, styles = table.get("axes"), table.get("options"), recipe.get("styles")
+    if not (isinstance(axes, list) and 1 <= len(axes) <= 2 and all(map(_is_axis, axes))):
+        raise no_sheet
+    cells = grid([len(axis["values"]) for axis in axes])
+    if not (are_options(options) and are_texts(styles) and isinstance(recipe.get("content"), str)):
+        raise no_sheet
     if label.upper() not in cells:
         raise OptionsError(f"the sheet has no cell {label!r}: they go from A1 to {list(cells)[-1]}")
     changes = {axis["name"]: axis["values"][place] for axis, place in zip(axes, cells[label.upper()], strict=False)}
     if STYLE in changes:
         styles = [changes.pop(STYLE)]
     return without_rivals(options, changes) | changes, styles
+
+
+def _is_axis(axis: object) -> bool:
+    """Whether this part of a recipe has a name and values, of files their hashes."""
+    if not (isinstance(axis, dict) and isinstance(axis.get("name"), str)):
+        return False
+    name, values = axis["name"], axis.get("values")
+    if not (isinstance(values, list) and values):
+        return False
+    return are_texts(values) if name == STYLE else all(are_options({name: value}) for value in values)

@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 import PIL
 from PIL import Image
+from pydantic import BaseModel, ConfigDict
 
 from impasto import atomic
 from impasto.cache import cache_folder, code_version
 from impasto.errors import ImageError
 from impasto.image import Source
+from impasto.imagefile import naming, parse, read
+from impasto.limits import MAX_PIXELS
 from impasto.options import Options
 from impasto.output import save_image
 from impasto.run import Transfer
@@ -82,14 +85,11 @@ def _code_version() -> str:
 
 def keep_cell(place: Path, cell: Finished) -> None:
     """The picture, then the record that says it is whole. A cache that cannot be written is no reason to fail."""
-    record = {
-        "losses": dict(cell.losses), "content_weight": cell.content_weight, "evaluations": cell.evaluations,
-        "seconds": cell.seconds, "recipe": dict(cell.recipe),
-    }  # fmt: skip
+    record = _Record(**{name: getattr(cell, name) for name in _Record.model_fields})
     with suppress(OSError, ImageError):
         place.parent.mkdir(parents=True, exist_ok=True)
         save_image(cell.image, place)
-        atomic.write(place.with_suffix(".json"), json.dumps(record).encode())
+        atomic.write(place.with_suffix(".json"), record.model_dump_json().encode())
         _sweep_away(place)
 
 
@@ -97,12 +97,24 @@ def kept_cell(place: Path, one: Combination) -> Finished | None:
     """What an earlier sweep has kept there; None if that is missing or damaged."""
     try:
         record = json.loads(place.with_suffix(".json").read_text("utf-8"))
-        with Image.open(place, formats=["PNG"]) as image:
-            picture = image.convert("RGB")
+        with naming("kept cell"):
+            picture = parse(read(place, MAX_PIXELS), MAX_PIXELS).convert("RGB")
         place.touch()  # used: not to be swept away soon
-        return Finished(one, picture, **record, kept=True)
-    except (OSError, ValueError, TypeError, SyntaxError, RecursionError):
+        return Finished(one, picture, **_Record(**record).model_dump(), kept=True)
+    except (OSError, ValueError, TypeError, RecursionError):  # ImageError is a ValueError
         return None
+
+
+class _Record(BaseModel):
+    """What is kept of a cell beside its picture."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    losses: dict[str, float]
+    content_weight: float
+    evaluations: int
+    seconds: float
+    recipe: dict[str, Any]
 
 
 def _sweep_away(newest: Path) -> None:

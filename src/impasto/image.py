@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from impasto.errors import ImageError
+from impasto.errors import ImageError, OptionsError
 from impasto.imagefile import check_size, describe, naming, parse, read
 from impasto.limits import MAX_PIXELS
 from impasto.srgb import opaque_mask, opaque_srgb
@@ -114,6 +114,16 @@ def fit(height: int, width: int, longest: int) -> tuple[int, int]:
     """Height and width, each at least 1, in the given proportion with that longest side."""
     side = max(height, width)
     return max(1, round(height * longest / side)), max(1, round(width * longest / side))
+
+
+def check_result(height: int, width: int, max_pixels: int) -> None:
+    """OptionsError for a result of more pixels than that, or than are usual."""
+    limit = max(max_pixels, MAX_PIXELS)
+    if height * width > limit:
+        raise OptionsError(
+            f"the result would have {width:,} x {height:,} pixels, and expected are {limit:,} at most: "
+            "give a smaller size, or a larger --max-pixels"
+        )
 
 
 def to_pil(image: "torch.Tensor") -> Image.Image:

@@ -118,7 +118,10 @@ class Options(BaseModel):
         json_schema_extra={"metavar": "NAME|FILE"},
     )
     max_pixels: int = Field(
-        default=MAX_PIXELS, ge=1, le=10**12, description="Refuse pictures with more pixels than this."
+        default=MAX_PIXELS,
+        ge=1,
+        le=10**12,
+        description="Refuse pictures with more pixels than this, and larger results.",
     )
 
     def longest(self, height: int, width: int) -> int:
@@ -150,9 +153,7 @@ def make_options(preset: str | os.PathLike[str] | Mapping[str, Any] | None = Non
 
     preset: a name, a TOML file, or the options themselves.
     """
-    for pair in IN_PLACE_OF:
-        if all(values.get(name) is not None for name in pair):
-            raise OptionsError(f"{pair[1]} is in place of {pair[0]}: give one of them")
+    check_together(values)
     if preset is None:
         base: Mapping[str, Any] = {}
     else:
@@ -161,6 +162,13 @@ def make_options(preset: str | os.PathLike[str] | Mapping[str, Any] | None = Non
         return Options(**(without_rivals(base, values) | values))
     except ValidationError as error:
         raise OptionsError(_sentence(error)) from None
+
+
+def check_together(values: Mapping[str, Any]) -> None:
+    """OptionsError where one is given and what is in its place."""
+    for pair in IN_PLACE_OF:
+        if all(values.get(name) is not None for name in pair):
+            raise OptionsError(f"{pair[1]} is in place of {pair[0]}: give one of them")
 
 
 def make_texture_options(

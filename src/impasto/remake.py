@@ -95,9 +95,13 @@ def _missing(name: str, sentence: str) -> OptionsError:
 
 def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:
     """All files that a checked recipe names: content, styles, those of options, and what it went on from."""
-    of_options = [digest for name in FILE_OPTIONS for digest in file_hashes(recipe["options"].get(name))]
-    found = [recipe["content"], recipe.get("continued"), *recipe["styles"], *of_options]
+    found = [recipe["content"], recipe.get("continued"), *recipe["styles"], *option_hashes(recipe["options"])]
     return [digest for digest in found if isinstance(digest, str)]
+
+
+def option_hashes(options: Mapping[str, Any], given: Iterable[str] = ()) -> list[str]:
+    """The files that options of a recipe name, but for those of options that are given anew."""
+    return [digest for name in FILE_OPTIONS if name not in given for digest in file_hashes(options.get(name))]
 
 
 def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from impasto.page import GREY, Page, fitted
 
 MAX_CELLS = 2_000
 LONGEST_SIDE = 60_000  # pixels of a page: a PDF ends there
-_USUAL_SIDE = 512  # of a cell's picture, where none is asked for
+USUAL_SIDE = 512  # of a cell's picture, where none is asked for
 _WISHED_PIXELS, _WISHED_SIDE = 2**26, 16_383  # of the page then: viewers open it at ease, and WebP holds it
 _NARROWEST = 184  # pixels of a column, whatever its pictures: a command has to fit beneath
 _SHORTEST_ROW = 96  # pixels for a heading that runs along it
@@ -94,6 +94,11 @@ def contact_sheet(
     picture that cannot be shown.
     """
     sheet = Sheet(rows, title, row_headings, column_headings, row_title, column_title, references, footer)
+    return page_of(sheet, cell_side).draw()
+
+
+def page_of(sheet: Sheet, cell_side: int | None = None) -> Page:
+    """The page before it is drawn, with the errors of `contact_sheet`: pictures count by their sizes alone."""
     _check(sheet, cell_side)
     page = arrange(sheet, cell_side)
     if page.width * page.height > MAX_PIXELS or max(page.width, page.height) > LONGEST_SIDE:
@@ -101,14 +106,14 @@ def contact_sheet(
             f"the sheet would have {page.width:,} x {page.height:,} pixels: expected at most {MAX_PIXELS:,}, and"
             f" {LONGEST_SIDE:,} a side; take smaller cells or fewer of them"
         )
-    return page.draw()
+    return page
 
 
 def arrange(sheet: Sheet, cell_side: int | None = None) -> Page:
     """Where everything on a sheet lies; for `cell_side` see `contact_sheet`."""
     if cell_side is not None:
         return _Arrangement(sheet, cell_side).arrange()
-    side = min(_USUAL_SIDE, max(max(cell.image.size) for cell in sheet.cells))
+    side = min(USUAL_SIDE, max(max(cell.image.size) for cell in sheet.cells))
     page = _Arrangement(sheet, side).arrange()
     while side > _NARROWEST and not _is_handy(page):  # below, smaller pictures would save little
         side = max(_NARROWEST, side * 4 // 5)

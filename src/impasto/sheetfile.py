@@ -1,5 +1,6 @@
-"""Contact sheets to files and their recipes back: the formats of pictures, and PDF for those who print."""
+"""Contact sheets, their tables and recipes in files: the formats of pictures, and PDF for those who print."""
 
+import csv
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from impasto.recipe import read_recipe, recipe_metadata
 from impasto.srgb import opaque_srgb
 
 SHEETS = PICTURES | {".pdf": "PDF"}
+TABLES = {".csv": "CSV", ".json": "JSON"}
 
 _DOTS, _MOST_DOTS = 150, 300  # per inch of paper: type of 12 pixels is then 6 points high
 _LONGEST_PAGE = 200  # inches, which is where PDF ends
@@ -56,6 +58,16 @@ def check_sheet(
     check_output(path, inputs, clobber=clobber, size=size, kinds=SHEETS)
 
 
+def save_table(rows: Sequence[Mapping[str, object]], path: str | os.PathLike[str]) -> None:
+    """Write what a sheet's cells came to as .csv or .json, a row each; a file as `save_image` leaves one."""
+    write_output(path, lambda kind: _csv(rows) if kind == "CSV" else _json(rows), (0, 0), kinds=TABLES)
+
+
+def check_table(path: str | os.PathLike[str], inputs: Sequence[Source], *, clobber: bool = True) -> None:
+    """`check_output` for `save_table`."""
+    check_output(path, inputs, clobber=clobber, kinds=TABLES)
+
+
 def read_sheet_recipe(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> dict[str, object]:
     """The recipe in a file that `save_sheet` wrote, whatever it is called now; ImageError where there is none."""
     if not _is_pdf(path):
@@ -65,6 +77,19 @@ def read_sheet_recipe(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIX
         if not isinstance(recipe, dict):
             raise ImageError("holds no Impasto recipe: expected a PDF as `impasto sweep` wrote it, whole")
         return recipe
+
+
+def _json(rows: Sequence[Mapping[str, object]]) -> bytes:
+    return json.dumps(rows, indent=2).encode()
+
+
+def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def _pdf(image: Image.Image, recipe: Mapping[str, object] | None) -> bytes:

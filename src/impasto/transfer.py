@@ -11,7 +11,7 @@ from typing import Any, cast
 from impasto.architecture import CONVOLUTIONS
 from impasto.device import Compute, choose_compute
 from impasto.errors import OptionsError
-from impasto.image import Picture, Source, fit, open_picture
+from impasto.image import Picture, Source, check_result, fit, open_picture
 from impasto.imagefile import describe
 from impasto.limits import MAX_PIXELS
 from impasto.materials import COLOR_SIDE, Materials
@@ -190,6 +190,7 @@ def _prepare(
     started: float,
 ) -> Transfer:
     """The run of a picture of that (height, width)."""
+    check_result(*size, options.max_pixels)
     sources: list[Source] = list(style) if isinstance(style, (list, tuple)) else [cast(Source, style)]
     if not sources:
         raise OptionsError("expected at least one style picture, got none")

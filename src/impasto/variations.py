@@ -6,29 +6,31 @@ on, so the same command goes on where it was stopped, and a longer one makes onl
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from impasto import __version__, atomic
-from impasto.axes import STYLE, Axis, check_table, grid
+from impasto import __version__
+from impasto.axes import STYLE, Axis, grid
 from impasto.cells import Combination, Finished, finished_cell, keep_cell, kept_cell, place_of
-from impasto.errors import OptionsError
+from impasto.errors import ImageError, OptionsError, WeightsError
 from impasto.image import Source, fit, open_picture, to_pil
+from impasto.imagefile import describe, naming
+from impasto.limits import MAX_PIXELS
 from impasto.notation import as_typed, format_value, option_words, symbol
-from impasto.options import Options, load_preset, make_options, without_rivals
+from impasto.options import Options, check_together, load_preset, make_options, without_rivals
 from impasto.output import save_image
+from impasto.page import fitted
 from impasto.remake import FILE_OPTIONS
+from impasto.run import Transfer
 from impasto.shared import Shared
-from impasto.sheet import Cell, contact_sheet
-from impasto.sheetfile import save_sheet
+from impasto.sheet import USUAL_SIDE, Cell, Sheet, page_of
+from impasto.sheetfile import check_sheet, check_table, save_sheet, save_table
 from impasto.states import Iterate
 from impasto.styles import style_source
 from impasto.transfer import prepare
@@ -42,22 +44,48 @@ class Sweep:
     """Cells of all combinations: iterate over it for each `Finished` one; `save` the sheet of them in the end."""
 
     content: Source
-    styles: Sequence[Source]
+    styles: Sequence[Source]  # none where they are varied
     axes: Sequence[Axis]  # across, then down
     combinations: Sequence[Combination]
     base: Mapping[str, Any]  # what all cells have, as options
     finished: dict[str, Finished] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
     def __iter__(self) -> Iterator[Finished]:
-        for _ in self.states():
-            pass
-        yield from (self.finished[one.label] for one in self.combinations)
+        yield from self._all()
+
+    def _all(self) -> list[Finished]:
+        """Every cell, painted now if it was not."""
+        if len(self.finished) < len(self.combinations):
+            for _ in self.states():
+                pass
+        return [self.finished[one.label] for one in self.combinations]
+
+    def check(self, path: str | os.PathLike[str] | None = None, *, cell_side: int | None = None) -> None:
+        """ImpastoError for a cell that cannot be painted or a page that cannot be written; paints nothing."""
+        blanks: dict[tuple[int, int], Image.Image] = {}
+        cells = []
+        for one in self.combinations:
+            with _naming(one.label):
+                height, width = self._run(one).materials.size
+            size = fitted((width, height), *(cell_side or USUAL_SIDE,) * 2)
+            blank = blanks.setdefault(size, Image.new("1", size))
+            cells.append(Cell(one.label, blank, one.caption, self._command(one, path)))
+        page = page_of(self._page(cells), cell_side)
+        if path is not None:
+            check_sheet(path, [], size=(page.height, page.width))
+
+    def _run(self, one: Combination) -> Transfer:
+        return prepare(self.content, one.styles, options=one.options, shared=self.shared)
 
     def states(self) -> Iterator[tuple[Combination, Iterate | None]]:
-        """Every evaluation of every cell, to show or to stop; None where a cell is taken from the cache folder."""
-        shared = Shared()
+        """Every evaluation of every cell, to show or to stop; None where a cell is taken from the cache folder.
+
+        Cells are checked before the first is painted.
+        """
+        self.check()
         for one in self.combinations:
-            run = prepare(self.content, one.styles, options=one.options, shared=shared)
+            run = self._run(one)
             place = place_of(run)
             known = kept_cell(place, one)
             if known is not None:
@@ -73,34 +101,42 @@ class Sweep:
 
     def sheet(self, name: str = "SHEET", cell_side: int | None = None) -> Image.Image:
         """The captioned page. `name` is the file's, for the commands under the cells."""
+        cells = [
+            Cell(one.combination.label, one.image, one.combination.caption, self._command(one.combination, name))
+            for one in self._all()
+        ]
+        return page_of(self._page(cells), cell_side).draw()
+
+    def _command(self, one: Combination, path: str | os.PathLike[str] | None) -> str:
+        return RENDER.format(label=one.label, sheet=Path(path).name if path else "SHEET")
+
+    def _page(self, cells: Sequence[Cell]) -> Sheet:
         across, *down = self.axes
         width = len(across.values)
-        cells = [
-            Cell(one.label, self.finished[one.label].image, one.caption, RENDER.format(label=one.label, sheet=name))
-            for one in self.combinations
-        ]
         rows = [cells[start : start + width] for start in range(0, len(cells), width)]
         title = f"{option_words(across.name)}" + (f" × {option_words(down[0].name)}" if down else "")
         references = [self._reference(self.content, "photograph")]
-        if STYLE not in (axis.name for axis in self.axes):
-            references += [self._reference(style_source(style), "style") for style in self.styles]
-        title = title[:1].upper() + title[1:]
-        return contact_sheet(rows, title=title, cell_side=cell_side, references=references)
+        references += [self._reference(style_source(style), "style") for style in self.styles]
+        return Sheet(rows, title[:1].upper() + title[1:], references=references)
 
     def save(self, path: str | os.PathLike[str], *, cell_side: int | None = None) -> None:
         """Writes the sheet as PNG, JPEG, WebP, TIFF or PDF, with what it takes to render a cell inside."""
-        save_sheet(self.sheet(Path(path).name, cell_side), path, recipe=self.recipe)
+        if len(self.finished) < len(self.combinations):
+            self.check(path, cell_side=cell_side)
+        save_sheet(self.sheet(os.fspath(path), cell_side), path, recipe=self.recipe)
 
     def save_cells(self, folder: str | os.PathLike[str]) -> None:
         """Writes each picture as A1.png, A2.png …, its recipe inside."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for label, cell in self.finished.items():
-            save_image(cell.image, Path(folder) / f"{label}.png", recipe=cell.recipe)
+        cells = self._all()
+        with naming(f"cells {describe(folder)}", "cannot be written"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        for cell in cells:
+            save_image(cell.image, Path(folder) / f"{cell.combination.label}.png", recipe=cell.recipe)
 
     @property
     def recipe(self) -> dict[str, Any]:
         """What the sheet's file holds: axes, common options and hashes; no paths and no names."""
-        first = self.finished[self.combinations[0].label].recipe
+        first = self._all()[0].recipe
         axes = [
             {
                 "name": axis.name,
@@ -122,8 +158,8 @@ class Sweep:
     def table(self) -> list[dict[str, Any]]:
         """A row for each cell: label, values, losses, and what it took."""
         rows = []
-        for one in self.combinations:
-            cell = self.finished[one.label]
+        for cell in self._all():
+            one = cell.combination
             places = zip(self.axes, one.places, strict=False)
             values = {axis.name: axis.shown(place, one.options) for axis, place in places}
             rows.append(
@@ -136,20 +172,14 @@ class Sweep:
 
     def save_table(self, path: str | os.PathLike[str]) -> None:
         """Writes the table as .csv or .json."""
-        check_table(path)
-        rows, text = self.table, io.StringIO()
-        if Path(path).suffix.lower() == ".json":
-            json.dump(rows, text, indent=2)
-        else:
-            names = list(dict.fromkeys(name for row in rows for name in row))
-            writer = csv.DictWriter(text, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        atomic.write(Path(path), text.getvalue().encode())
+        if len(self.finished) < len(self.combinations):
+            check_table(path, [])
+        save_table(self.table, path)
 
     def _reference(self, source: Source, caption: str) -> Cell:
         """A small picture of what went into the sheet."""
-        picture = open_picture(source, role=caption, longest=REFERENCE_SIDE)
+        limit = max(MAX_PIXELS, *(one.options.max_pixels for one in self.combinations))
+        picture = open_picture(source, role=caption, longest=REFERENCE_SIDE, max_pixels=limit)
         size = fit(*picture.size, min(REFERENCE_SIDE, max(picture.size)))
         return Cell("", to_pil(picture.at(*size)), caption)
 
@@ -166,7 +196,7 @@ class Sweep:
 
 def sweep(
     content: Source,
-    style: Source | Sequence[Source],
+    style: Source | Sequence[Source] | None,
     vary: Mapping[str, Sequence[Any]],
     *,
     preset: str | os.PathLike[str] | None = None,
@@ -175,27 +205,36 @@ def sweep(
     """A sheet of variations: `for cell in sweep(...)`, then `.save("sheet.png")`.
 
     Args:
-        content, style: as for `stylize`.
+        content, style: as for `stylize`; no style where it is varied.
         vary: one or two options, or "style", and the values of each: the first across, the second down.
         preset, **values: what all cells have.
 
     Raises:
-        ImpastoError: for combinations that are impossible, before any is painted.
+        ImpastoError: for options that are impossible. What is wrong with files is found when cells are first asked
+            for, before any is painted; see `Sweep.check`.
     """
     axes = [Axis(name.replace("-", "_"), tuple(given)) for name, given in vary.items()]
-    styles = tuple(style) if isinstance(style, list | tuple) else (style,)
+    styles = tuple(style) if isinstance(style, list | tuple) else () if style is None else (style,)
     if not 1 <= len(axes) <= 2 or not all(axis.values for axis in axes):
         raise OptionsError("expected one or two options to vary, each with at least one value")
     for axis in axes:
         if axis.name != STYLE and axis.name not in Options.model_fields:
             known = ", ".join([STYLE, *Options.model_fields])
             raise OptionsError(f"there is no option {axis.name!r} to vary: options are {known}")
-    base = make_base(preset, values)
+    if bool(styles) == any(axis.name == STYLE for axis in axes):
+        raise OptionsError("expected a style, or styles to vary, " + ("not both" if styles else "got neither"))
+    base = make_base(preset, values, [axis.name for axis in axes])
     return Sweep(content, styles, axes, _combinations(axes, base, styles), base)
 
 
-def make_base(preset: str | os.PathLike[str] | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, by a preset or one by one; the rest are defaults."""
+def make_base(
+    preset: str | os.PathLike[str] | None, values: Mapping[str, Any], varied: Sequence[str]
+) -> dict[str, Any]:
+    """The options that were given, by a preset or one by one; the rest are defaults, or varied."""
+    for name in varied:
+        if values.get(name) is not None:
+            raise OptionsError(f"{name}: it is varied, and cannot be {as_typed(values[name])} besides")
+    check_together(dict.fromkeys(varied, True) | dict(values))
     loaded = load_preset(preset) if preset is not None else {}
     return without_rivals(loaded, values) | dict(values)
 
@@ -206,14 +245,21 @@ def _combinations(axes: Sequence[Axis], base: Mapping[str, Any], styles: tuple[S
     for label, places in grid([len(axis.values) for axis in axes]).items():
         changes = {axis.name: axis.values[place] for axis, place in zip(axes, places, strict=False)}
         painted = (changes.pop(STYLE),) if STYLE in changes else styles
-        try:
+        with _naming(label):
             options = make_options(base, **changes)
-        except OptionsError as error:
-            raise OptionsError(f"cell {label}: {error}") from None
         values = {axis.name: axis.shown(place, options) for axis, place in zip(axes, places, strict=False)}
         caption = ", ".join(f"{symbol(name)} = {format_value(value)}" for name, value in values.items())
         found.append(Combination(label, places, options, painted, caption))
     return found
+
+
+@contextmanager
+def _naming(label: str) -> Iterator[None]:
+    """Errors that say which cell they are of."""
+    try:
+        yield
+    except (ImageError, OptionsError, WeightsError) as error:
+        raise type(error)(f"cell {label}: {error}") from None
 
 
 def _plain(value: Any) -> Any:

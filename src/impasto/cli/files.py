@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from impasto.atomic import sweep_leftovers
-from impasto.image import fit
+from impasto.image import check_result, fit
 from impasto.imagefile import describe, naming, parse, read
 from impasto.limits import MAX_PIXELS
 from impasto.output import check_output
@@ -54,6 +54,7 @@ class Files:
             longest = options.longest(header.height, header.width)  # EXIF may still turn it
             height_width = fit(header.height, header.width, longest)
         check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
+        check_result(*height_width, options.max_pixels)
         sweep_leftovers(self.output)
 
     def check_frames(self, options: Options, evaluations: int) -> None:

@@ -18,6 +18,11 @@ def styles(name: str | None, output: str | None, size: str | None, seed: int | N
     \b
     impasto stylize photo.jpg whirl -o picture.png
     """
+    if name is not None:
+        from impasto.paintings import check
+        from impasto.styles import SIZE
+
+        check(name, *SIZE, 0)
     if output is None:
         if name is not None or size is not None or seed is not None:
             raise click.UsageError(f"say where to paint {shown(name or 'it')}: -o FILE")

@@ -74,12 +74,14 @@ def _recall(
 ) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Options, content and styles of a picture; files are found by their hashes where they are not given."""
     from impasto.recipe import read_recipe
-    from impasto.remake import check_recipe, continued_options, find_files, found_options, recipe_hashes
+    from impasto.remake import check_recipe, continued_options, find_files, found_options, option_hashes
 
     recipe: dict[str, Any] = read_recipe(source)
     check_recipe(recipe, source)
     given = {"init", *given_flags(flags)}
-    found = find_files(recipe_hashes(recipe), [Path(source).parent, "."])
+    pictures = [] if content is not None and styles else [recipe["content"], *recipe["styles"]]
+    wanted = [*pictures, *option_hashes(recipe["options"], given)]
+    found = find_files(wanted, [Path(source).parent, "."]) if wanted else {}
     options = continued_options(recipe | {"options": found_options(recipe["options"], found, given)})
     if content is not None and styles:
         return options, content, styles
@@ -89,8 +91,9 @@ def _recall(
         if not set(digests) <= found.keys()
     ]
     if missing:
+        are = "is" if missing == ["photograph"] else "are"
         raise OptionsError(
-            f"the {' and '.join(missing)} of {source!r} are not beside it under any name: "
+            f"the {' and '.join(missing)} of {source!r} {are} not beside it under any name: "
             "give them, as in impasto stylize PHOTO PAINTING --from PICTURE"
         )
     found_styles = tuple(found[digest] for digest in recipe["styles"])

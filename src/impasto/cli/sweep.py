@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from impasto.cli.flags import OptionsCommand, chosen_options, given_flags
+from impasto.cli.flags import OptionsCommand, chosen_options, flag_name, given_flags
 from impasto.cli.messages import say, shown
 from impasto.cli.painting import Output, paint
 from impasto.cli.report import Report
@@ -18,6 +18,7 @@ from impasto.errors import ImageError, OptionsError
 
 if TYPE_CHECKING:
     from impasto.cli.group import Session
+    from impasto.options import Options
     from impasto.transfer import Transfer
     from impasto.variations import Sweep
 
@@ -68,6 +69,7 @@ def sweep(
     if not vary or output is None:
         raise click.UsageError("expected --vary OPTION=VALUE,VALUE… and -o FILE, or --render CELL and a SHEET", ctx)
     from impasto.axes import STYLE, grid, parse_axis
+    from impasto.cli.files import check_pictures
     from impasto.remake import FILE_OPTIONS
 
     axes = dict(parse_axis(text) for text in vary)
@@ -76,17 +78,34 @@ def sweep(
     content, *styles = files
     if not styles and STYLE not in axes:
         raise click.UsageError("expected a STYLE, or --vary style=FILE,FILE…", ctx)
-    chosen_options(preset, values)  # whose errors name the flag
+    if styles and STYLE in axes:
+        raise click.UsageError("expected a STYLE, or --vary style=FILE,FILE…, not both", ctx)
+    options = _first_options(preset, axes, values)
     named = [value for name in FILE_OPTIONS for value in _texts(values.get(name), *axes.get(name, []))]
     labels = grid([len(one) for one in axes.values()])
-    singles = [str(Path(cells) / f"{label}.png") for label in labels] if cells is not None else []
-    _check(
-        content, [*styles, *axes.get(STYLE, [])], named, output, singles=singles, table=table, clobber=not no_clobber
+    check_pictures(
+        [*(("style", style) for style in (*styles, *axes.get(STYLE, []))), ("content", content)], options.max_pixels
     )
+    inputs = [content, *styles, *axes.get(STYLE, []), *named]
+    _check_outputs(inputs, output, cells, labels, table=table, clobber=not no_clobber)
     _paint(
         ctx.obj, content=content, styles=styles, axes=axes, preset=preset, values=values,
         output=output, cells=cells, table=table, cell_side=cell_side, quiet=quiet,
     )  # fmt: skip
+
+
+def _first_options(preset: str | None, axes: Mapping[str, list[str]], values: Mapping[str, Any]) -> Options:
+    """The options of the first cell; errors name the flag that they came by."""
+    from impasto.options import Options
+
+    first = {name: given[0] for name, given in axes.items() if name in Options.model_fields and name not in values}
+    try:
+        return chosen_options(preset, first | dict(values))
+    except OptionsError as error:
+        for name in first:
+            if str(error).startswith(flag_name(name)):
+                raise OptionsError(f"cell A1: {name}{str(error).removeprefix(flag_name(name))}") from None
+        raise
 
 
 def _texts(*values: Any) -> list[str]:
@@ -94,34 +113,26 @@ def _texts(*values: Any) -> list[str]:
     return [part for value in values if value for part in ([value] if isinstance(value, str) else value)]
 
 
-def _check(
-    content: str,
-    styles: list[str],
-    named: list[str],
-    output: str,
-    *,
-    singles: list[str],
-    table: str | None,
-    clobber: bool,
+def _check_outputs(
+    inputs: Sequence[str], output: str, cells: str | None, labels: Iterable[str], *, table: str | None, clobber: bool
 ) -> None:
-    """Errors of files, before torch is imported."""
-    from impasto.axes import check_table
-    from impasto.cli.files import check_pictures
+    """Errors of files to be written, before torch is imported: of their places, and of two in one place."""
     from impasto.output import check_output
-    from impasto.sheetfile import check_sheet
+    from impasto.sheetfile import check_sheet, check_table
 
-    check_pictures([*(("style", style) for style in styles), ("content", content)])
-    inputs = [content, *styles, *named]
     check_sheet(output, inputs, clobber=clobber)
-    if singles and os.path.lexists(Path(singles[0]).parent):
-        for single in singles:
-            check_output(single, inputs, clobber=clobber)
     if table is not None:
-        check_table(table)
-        if Path(table).exists() and not clobber:
-            raise ImageError(f"table {table!r} exists already, and overwriting was not allowed")
-        if not Path(table).resolve().parent.is_dir():
-            raise ImageError(f"table {table!r} cannot be written: there is no such folder")
+        check_table(table, inputs, clobber=clobber)
+    if cells is None:
+        return
+    folder = next(place for place in (Path(cells), *Path(cells).absolute().parents) if os.path.lexists(place))
+    if not folder.is_dir():
+        raise ImageError(f"cells {cells!r} cannot be written: {str(folder)!r} is not a folder")
+    for single in (Path(cells) / f"{label}.png" for label in labels):
+        if single.resolve() == Path(output).resolve():
+            raise ImageError(f"output {output!r} would be one of the pictures in --cells {cells}: give another name")
+        if folder == Path(cells):
+            check_output(single, inputs, clobber=clobber)
 
 
 def _paint(
@@ -140,9 +151,10 @@ def _paint(
 ) -> None:
     from impasto.variations import sweep as make_sweep
 
-    job = make_sweep(content, styles or [content], axes, preset=preset, **values)
+    job = make_sweep(content, styles or None, axes, preset=preset, **values)
     session.interrupts.hold()
     try:
+        job.check(output, cell_side=cell_side)
         _follow(session, job, quiet)
     except (Stopped, Exception) as ending:
         if job.finished:
@@ -182,14 +194,14 @@ def _render(
 ) -> None:
     """One cell of a sheet, of the files that are given behind it or that are found by their hashes."""
     from impasto.axes import render_options
-    from impasto.remake import file_hashes, find_files, found_options
+    from impasto.remake import find_files, found_options, option_hashes
     from impasto.sheetfile import read_sheet_recipe
 
     sheet, *given = files
     recipe: dict[str, Any] = read_sheet_recipe(sheet)
-    recalled, hashes = render_options(recipe, label)
-    wanted = [digest for value in recalled.values() for digest in file_hashes(value)]
-    found = find_files([recipe["content"], *hashes, *wanted], [Path(sheet).parent, "."])
+    recalled, hashes = render_options(recipe, label, f"sheet {sheet!r}")
+    wanted = [*([] if len(given) > 1 else [recipe["content"], *hashes]), *option_hashes(recalled, values)]
+    found = find_files(wanted, [Path(sheet).parent, "."]) if wanted else {}
     content, styles = (given[0], tuple(given[1:])) if len(given) > 1 else _found(sheet, recipe, hashes, found)
     options = chosen_options(found_options(recalled, found, values), values)
     target = output or str(Path(sheet).with_name(f"{Path(sheet).stem}-{label.upper()}.png"))
