@@ -119,6 +119,6 @@ def test_a_style_that_there_is_not(call: Caller) -> None:
     """Its name is what is wrong, with or without an output."""
     for arguments in (["nope"], ["nope", "-o", "out.png"]):
         outcome = call("styles", *arguments)
-        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1)
         assert "nope" in outcome.err
         assert "whirl" in outcome.err

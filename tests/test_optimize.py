@@ -288,3 +288,23 @@ def test_preconditioner_favours_the_coarse_and_the_grey() -> None:
         torch.testing.assert_close(smooth(wave), math.sqrt(gain) * wave, rtol=0, atol=1e-4)
     colour = torch.tensor([1.0, -1.0, 0.0]).view(1, 3, 1, 1).expand_as(image)
     torch.testing.assert_close(smooth(colour), 4 * CHROMA * colour, rtol=0, atol=1e-4)
+
+
+@methods
+def test_the_unit_of_the_loss_does_not_matter(method: Method) -> None:
+    """Squares of gradients of 2^100 are beyond float32; the steps are the same to the last bit."""
+
+    def bowl(factor: float) -> Callable[[Tensor], Value]:
+        weights = torch.linspace(0.5, 3, 60).view(SHAPE)
+
+        def function(image: Tensor) -> Value:
+            offset = image - 0.4
+            return Value(float((weights * offset.square()).sum()) * factor, {}, 2 * weights * offset * factor)
+
+        return function
+
+    plain, huge = (
+        [point.image for point in minimize(method, bowl(factor), _picture(), 12)] for factor in (1.0, 2.0**100)
+    )
+    assert all(torch.equal(one, other) for one, other in zip(plain, huge, strict=True))
+    assert not torch.equal(plain[0], plain[-1])

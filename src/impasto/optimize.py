@@ -82,9 +82,10 @@ def _lbfgs(function: Function, point: Point, evaluations: int, clip: bool) -> It
     """
     smooth = Preconditioner(point.image)
     best, memory, size, restarts = point, Memory(HISTORY, smooth), FIRST_STEP, 0
+    unit = _unit(point.value.grad)
     for evaluation in range(evaluations):
         free = _free(point) if clip else torch.ones_like(point.image)
-        direction = memory.direction(point.value.grad * free) * free
+        direction = memory.direction(point.value.grad * (free / unit)) * free
         if not memory.pairs:
             direction *= size / direction.square().mean().sqrt().clamp_min(1e-30)
         step = _evaluated(function, _bounded(point.image - direction, clip))
@@ -93,7 +94,7 @@ def _lbfgs(function: Function, point: Point, evaluations: int, clip: bool) -> It
             _check_restarts(restarts)
             point, memory, size = best, Memory(HISTORY, smooth), size / 4
         else:
-            memory.add(step.image - point.image, step.value.grad - point.value.grad)
+            memory.add(step.image - point.image, (step.value.grad - point.value.grad).div_(unit))
             point = step
             best = min(best, point, key=lambda candidate: candidate.value.loss)
         yield best if evaluation == evaluations - 1 else point
@@ -153,9 +154,9 @@ def _adam(
 ) -> Iterator[Point]:
     """Adam (Kingma & Ba 2015, alg. 1), each step projected onto the box 0..1; its ε would be lost in rounding."""
     first, second = torch.zeros_like(point.image), torch.zeros_like(point.image)
-    best, restarts = point, 0
+    best, restarts, unit = point, 0, _unit(point.value.grad)
     for count in range(1, evaluations + 1):
-        grad = point.value.grad
+        grad = point.value.grad / unit
         first.lerp_(grad, 0.1)
         second.lerp_(grad.square(), 1 - beta2)
         step = rate * (first / (1 - 0.9**count)) / ((second / (1 - beta2**count)).sqrt() + 1e-30)
@@ -183,6 +184,14 @@ def _evaluated(function: Function, image: Tensor) -> Point:
     if not bool(value.grad.isfinite().all()):
         value = Value(math.nan, value.terms, value.grad)
     return Point(image, value)
+
+
+def _unit(grad: Tensor) -> float:
+    """A power of 2 near the largest value: without it, squares of the gradients of huge weights would overflow.
+
+    Neither method depends on the unit of the loss, and powers of 2 change no digit.
+    """
+    return math.ldexp(1.0, math.frexp(float(grad.abs().max()) or 1.0)[1])
 
 
 def _free(point: Point) -> Tensor:

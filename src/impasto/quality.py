@@ -109,7 +109,11 @@ def _report(result: Source, content: Source, styles: Sequence[Source], shares: S
 
 
 def noise(image: Tensor, flat: Tensor) -> float:
-    """Deviation of the noise of a picture [1, 3, H, W] in 0..1 where another is flattest, in levels of 255."""
+    """Deviation of the noise of a picture [1, 3, H, W] in 0..1 where another is flattest, in levels of 255.
+
+    A median over that half of the pixels: noise in less than half of them does not show, nor do stripes along an
+    axis, which the filter takes for edges. 8-bit pictures resolve about 0.1 of a level.
+    """
     grey, guide = (one.mean(1, keepdim=True) for one in (image, flat))
     kernel = grey.new_tensor(NOISE_FILTER).view(1, 1, 3, 3) / 6  # of unit gain for noise
     residue = F.conv2d(grey, kernel).abs()
