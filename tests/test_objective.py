@@ -162,6 +162,19 @@ def test_the_same_style_twice_is_once(make_encoder: MakeEncoder, make_picture: M
     assert once[1] == pytest.approx(twice[1], rel=1e-6)
 
 
+def test_layers_share_a_weight_or_have_it_each(make_encoder: MakeEncoder, make_picture: MakePicture) -> None:
+    """With neural-style's means, a second layer takes nothing from the first."""
+    encoder, content, style = make_encoder(TAPS), make_picture(8, 8), make_picture(9, 7, 1)
+    layers = {"content_layers": {"relu1_1": 1.0, "relu2_1": 1.0}, "style_layers": {"relu1_1": 1.0, "relu2_1": 3.0}}
+    weights = {"content_weight": 2.0, "style_weight": 8.0, "tv_weight": 0.0}
+    shared, each = (
+        [term.weight for term in _bind(encoder, content, [style], **layers, **weights, formulas=formulas).terms]
+        for formulas in (Formulas("sum", "gatys"), Formulas("mean", "mean"))
+    )
+    assert shared == [2, 6, 1, 1]
+    assert each == [8, 24, 2, 2]
+
+
 def test_a_layer_can_be_of_both_kinds(make_encoder: MakeEncoder, make_picture: MakePicture) -> None:
     encoder, content, style = make_encoder(["relu2_1"]), make_picture(9, 9), make_picture(9, 9, 1)
     layers = {"content_layers": {"relu2_1": 1.0}, "style_layers": {"relu2_1": 1.0}, "tv_weight": 0.0}

@@ -104,14 +104,14 @@ def from_images(
 ) -> Objective:
     """Encodes the targets and binds them to the weights. Pictures are [1, 3, H, W], sRGB in 0..1.
 
-    Layers of one kind share its weight in proportion to their own (of style with the formula "mean", each has the
-    whole of it). Several styles are averaged, each by its own Gram matrix, so that a large picture counts no more
-    than a small one. A region has the style's weight by its share of the pixels and its strength: at 1 its styles are
+    Layers of one kind share its weight in proportion to their own (with the formula "mean", each has the whole of
+    it). Several styles are averaged, each by its own Gram matrix, so that a large picture counts no more than a small
+    one. A region has the style's weight by its share of the pixels and its strength: at 1 its styles are
     as strong as if it were the whole. Without content layers, as for a texture, only the size of `content` counts.
     Styles whose targets were made before are found in `shared`.
     """
     size = (content.shape[2], content.shape[3])
-    layers = style_layers if formulas.style == "mean" else _shares(style_layers)
+    layers = _shares(style_layers, formulas.style)
     terms: list[Term] = []
     for number, region in enumerate(regions, 1 if len(regions) > 1 else 0):
         targets = _region_targets(encoder, styles, region, list(layers), tile, shared=shared)
@@ -124,7 +124,7 @@ def from_images(
                     StyleTerm(tap, weight, targets[tap], positions, size[0] * size[1], formulas.style, guide, number)
                 )
     features = content_targets(encoder, content, list(content_layers), tile) if content_layers else {}
-    for tap, share in _shares(content_layers).items():
+    for tap, share in _shares(content_layers, formulas.content).items():
         target = features[tap]
         energy = target.to(torch.promote_types(target.dtype, torch.float32)).square().sum()
         terms.append(ContentTerm(tap, content_weight * share, target, energy, formulas.content))
@@ -134,8 +134,10 @@ def from_images(
     return Objective(terms)
 
 
-def _shares(layers: Mapping[str, float]) -> dict[str, float]:
-    return {tap: weight / sum(layers.values()) for tap, weight in layers.items()}
+def _shares(layers: Mapping[str, float], formula: str) -> dict[str, float]:
+    """What each layer has of the weight: its part of it, or with "mean" the whole, as neural-style has it."""
+    total = 1.0 if formula == "mean" else sum(layers.values())
+    return {tap: weight / total for tap, weight in layers.items()}
 
 
 def _region_targets(
