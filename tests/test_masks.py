@@ -169,12 +169,19 @@ def _alpha(colour: tuple[int, int, int]) -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0)])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (3, 2, 1)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_a_shape_in_the_alpha_channel(colour: tuple[int, int, int], mode: str) -> None:
     picture = open_picture(_alpha(colour).convert(mode), mask=True)
     mask = read_mask(picture, picture, "content mask")
     assert torch.equal(mask.coverage[""], _half(30, 40))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_black_that_is_opaque_everywhere_is_no_shape(mode: str) -> None:
+    picture = open_picture(Image.new("RGBA", (40, 30), (0, 0, 0, 255)).convert(mode), mask=True)
+    with pytest.raises(OptionsError, match="is black all over"):
+        read_mask(picture, picture, "content mask")
 
 
 def test_a_coloured_shape_on_nothing_is_a_label() -> None:

@@ -307,4 +307,7 @@ def test_the_unit_of_the_loss_does_not_matter(method: Method) -> None:
         [point.image for point in minimize(method, bowl(factor), _picture(), 12)] for factor in (1.0, 2.0**100)
     )
     assert all(torch.equal(one, other) for one, other in zip(plain, huge, strict=True))
+    for factor in (2.0**125, 2.0**-120):  # near the ends of float32
+        *_, last = minimize(method, bowl(factor), _picture(), 12)
+        assert not torch.equal(last.image, plain[0])
     assert not torch.equal(plain[0], plain[-1])

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -247,3 +248,11 @@ def test_a_preset_is_no_option() -> None:
     """Its parameter is positional, so that the name stays free."""
     assert inspect.signature(make_options).parameters["preset"].kind is inspect.Parameter.POSITIONAL_ONLY
     assert "there is no option 'preset'" in _refusal(preset="draft")
+
+
+def test_options_with_pictures_in_memory_can_be_compared() -> None:
+    one, other = np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8)
+    assert Options(init=one, content_mask=[one]) == Options(init=one, content_mask=one)
+    assert Options(init=one) != Options(init=other)
+    assert Options(content_mask=["a", one]) != Options(content_mask=["a", other])
+    assert Options(seed=1) == Options(seed="1") != Options(seed=2)

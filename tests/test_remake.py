@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from clicalls import Caller, size_of
 from PIL import Image
 from tinyruns import CONTENT, OTHER, STYLE
 
-from impasto import Options, iterate, read_recipe, stylize, texture
+from impasto import Options, iterate, prepare, read_recipe, stylize, texture
 from impasto.errors import ImageError, OptionsError
 from impasto.options import make_options
 from impasto.output import save_image
@@ -27,6 +28,11 @@ pytestmark = pytest.mark.usefixtures("quick_runs")
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
     monkeypatch.chdir(tmp_path)
     return Caller(tmp_path, capsys)
+
+
+def _array(path: str) -> npt.NDArray[np.float64]:
+    with Image.open(path) as image:
+        return np.asarray(image, dtype=float)
 
 
 def _pixels(path: str) -> bytes:
@@ -93,8 +99,10 @@ def test_going_on_from_a_preview_is_the_larger_run(call: Caller, least: str) -> 
     assert call(*run, "--size", "40", "-o", "small.png").code == 0
     assert call("stylize", "--from", "small.png", "--size", "80", "-o", "on.png").code == 0
     assert call(*run, "--size", "80", "-o", "whole.png").code == 0
-    weights = [read_recipe(name)["content_weight"] for name in ("small.png", "on.png", "whole.png")]
-    assert weights == [weights[0]] * 3
+    small, on, whole = (read_recipe(name) for name in ("small.png", "on.png", "whole.png"))
+    assert on["content_weight"] == whole["content_weight"] == small.get("next_weight", small["content_weight"])
+    assert ("next_weight" in small) == (least == "40")  # the last evaluation there had another weight
+    assert np.abs(_array("on.png") - _array("whole.png")).mean() < 2  # they differ by the rounding of the preview
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,7 @@ def test_going_on_from_a_preview_is_the_larger_run(call: Caller, least: str) -> 
         ["--tv-weight", "0.3", "--optimizer", "lbfgs"],  # back to the defaults
         ["--strength", "0.4"],
         ["--height", "60"],
-        ["--init", "noise", "--clip"],
+        ["--seed", "4", "--clip"],
     ],
 )
 @pytest.mark.parametrize("known", [True, False])
@@ -120,6 +128,69 @@ def test_the_command_of_a_picture_that_was_gone_on_from(call: Caller, flags: lis
     assert _pixels("again.png") == _pixels("large.png")
     if known:
         assert len(again) < 20
+
+
+def test_the_command_of_a_picture_whose_weights_were_taken_away(call: Caller) -> None:
+    both = ["content.png", ["style.png", "content.png"]]
+    stylize(*both, size=40, iterations=1, style_weights=(2, 1)).save("small.png")
+    run = prepare(*both, continued="small.png", size=80, style_weights=(), iterations=1)
+    run.result(list(run)[-1]).save("large.png")
+    again = call("show", "large.png", "--command").out
+    assert "--style-weights 1,1" in again
+    assert call(*shlex.split(again)[1:]).code == 0
+    assert _pixels("again.png") == _pixels("large.png")
+
+
+def test_masks_that_were_taken_away_are_beyond_a_command(call: Caller) -> None:
+    Image.fromarray(np.full(CONTENT.shape[:2], 255, np.uint8)).save("mask.png")
+    assert call.stylize("-o", "small.png", "--content-mask", "mask.png").code == 0
+    run = prepare("content.png", "style.png", continued="small.png", size=80, content_mask=())
+    run.result(list(run)[-1]).save("large.png")
+    assert call("show", "large.png", "--command").code == 0  # the flag was not taken over: masks are given anew
+
+
+def test_a_large_picture_to_go_on_from(call: Caller) -> None:
+    assert call.stylize("-o", "small.png").code == 0
+    outcome = call("stylize", "--from", "small.png", "--size", "80", "--max-pixels", "1000", "-o", "out.png")
+    assert (outcome.code, "--max-pixels 1,000" in outcome.err) == (1, True)
+    with pytest.raises(OptionsError, match="max_pixels: "):
+        list(iterate("content.png", "style.png", continued="small.png", max_pixels="many"))
+
+
+def test_a_picture_to_go_on_from_is_what_the_run_starts_from(call: Caller) -> None:
+    assert call.stylize("-o", "small.png", "--init", "noise").code == 0
+    outcome = call("stylize", "--from", "small.png", "--size", "80", "--init", "noise", "-o", "out.png")
+    assert (outcome.code, "give no --init" in outcome.err) == (2, True)
+    with pytest.raises(OptionsError, match="give no init"):
+        list(iterate("content.png", "style.png", continued="small.png", size=80, init="noise"))
+
+
+def test_a_texture_is_not_gone_on_from(call: Caller) -> None:
+    tiny = ["--size", "24x24", "--min-size", "24", "--iterations", "1"]
+    assert call("texture", "style.png", *tiny, "-o", "texture.png").code == 0
+    for arguments in ([], ["content.png", "style.png"]):
+        outcome = call("stylize", *arguments, "--from", "texture.png", "--size", "80", "-o", "out.png")
+        assert (outcome.code, "a texture cannot be gone on from" in outcome.err) == (2, True)
+
+
+def test_the_command_names_files_as_one_has_to(call: Caller) -> None:
+    """Names that begin with a dash; and an output that is none of the files."""
+    for name in ("content", "style"):
+        Path(f"{name}.png").rename(f"-{name}.png")
+    tiny = ["--size", "40", "--min-size", "20", "--iterations", "2"]
+    assert call("stylize", "./-content.png", "./-style.png", *tiny, "-o", "again.png").code == 0
+    assert call("stylize", "--from", "again.png", "--size", "80", "-o", "large.png").code == 0
+    again = shlex.split(call("show", "large.png", "--command").out)
+    assert again[2:4] == ["./-content.png", "./-style.png"]
+    assert again[-1] == "again-2.png"
+    assert call(*again[1:]).code == 0
+    assert _pixels("again-2.png") == _pixels("large.png")
+
+
+def test_the_help_of_textures_has_their_defaults(call: Caller) -> None:
+    shown = " ".join(call("texture", "--help").out.split())
+    assert "picture file. [noise]" in shown
+    assert "[100,60,40,20]" in shown
 
 
 def test_what_is_no_recipe_to_go_on_from_in_python(call: Caller) -> None:
@@ -235,6 +306,7 @@ def test_find_files_looks_at_pictures_only(tmp_path: Path) -> None:
         {"content": None, "styles": ["b"], "options": {}, "texture": [3, "x"]},
         {"content": "a", "styles": ["b"], "options": {"content_mask": {"sha256": 1}}},
         {"content": "a", "styles": ["b"], "options": {"init": [["x"]]}},
+        {"content": "a", "styles": ["b"], "options": {}, "continued": ["x"]},
     ],
 )
 def test_other_json_is_no_recipe(recipe: dict[str, Any]) -> None:
@@ -256,8 +328,9 @@ def test_a_texture(call: Caller) -> None:
     assert result.image.tobytes() == _pixels("texture.png")
 
 
-def test_a_texture_of_a_preset_starts_from_noise(call: Caller) -> None:
-    tiny = ["--size", "24x24", "--min-size", "24", "--iterations", "2", "--preset", "fine"]
+@pytest.mark.parametrize("preset", ["fine", "seed", "neural-style"])
+def test_a_texture_of_a_preset_starts_from_noise(call: Caller, preset: str) -> None:
+    tiny = ["--size", "24x24", "--min-size", "24", "--iterations", "2", "--preset", preset]
     assert call("texture", "style.png", *tiny, "--seed", "1", "-o", "one.png").code == 0
     assert call("texture", "style.png", *tiny, "--seed", "2", "-o", "two.png").code == 0
     assert _pixels("one.png") != _pixels("two.png")
@@ -280,7 +353,7 @@ def test_a_texture_with_other_formulas(call: Caller) -> None:
         ({"tileable": True, "borders": "zeros"}, "those of a tileable texture are circular, not zeros"),
         ({"init": "content"}, "no content to start from: expected init 'noise' or a picture"),
         ({"options": Options(init="noise"), "seed": 3}, "give either options, or a preset and single values"),
-        ({"options": Options(init="noise"), "tileable": True}, "a tileable texture has borders 'circular'"),
+        ({"options": Options(init="noise"), "tileable": True}, "of a tileable texture are circular, not replicate"),
     ],
 )
 def test_what_would_be_ignored_in_a_texture_is_refused(values: dict[str, Any], sentence: str) -> None:

@@ -27,3 +27,4 @@ def test_large_things_are_bounded_by_their_bytes() -> None:
     assert [shelf.get("scale", number) for number in range(4)] == [None, None, 2, 3]
     shelf.keep("scale", "huge", "huge", shared.MOST_BYTES + 1)
     assert shelf.get("scale", "huge") is None
+    assert [shelf.get("scale", number) for number in (2, 3)] == [2, 3]

@@ -11,10 +11,10 @@ from PIL import Image
 from tinyruns import CONTENT, STYLE, TINY, make_array, paint, picture_bytes
 
 import impasto
-from impasto import Result, iterate, optimize, prepare, stage, stylize, transfer
+from impasto import Options, Result, iterate, optimize, prepare, stage, stylize, transfer
 from impasto import run as run_module
 from impasto.device import Compute
-from impasto.errors import DivergedError, OutOfMemoryError
+from impasto.errors import DivergedError, OptionsError, OutOfMemoryError
 from impasto.vgg import Encoder
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
@@ -108,12 +108,26 @@ def test_the_dial_goes_where_it_is_set(strength: float) -> None:
     assert list(run)[-1].losses["content relu4_2"] == pytest.approx(target, rel=0.25)
 
 
+def test_options_that_come_to_nothing_are_noted() -> None:
+    once = prepare(CONTENT, STYLE, **TINY | {"iterations": 1}).notes
+    assert once == ["a single evaluation takes no step: the picture stays what it starts from"]
+    assert prepare(CONTENT, STYLE, learning_rate=1, beta2=0.5, optimizer="adam", **TINY).notes == []
+    unused = prepare(CONTENT, STYLE, learning_rate=1, borders="circular", bleed=5, **TINY).notes
+    assert unused == [
+        "learning_rate is Adam's: L-BFGS has no use for it",
+        "a picture with circular borders has no bleed",
+    ]
+
+
 def test_a_content_weight_switches_the_dial_off() -> None:
     fixed = list(iterate(CONTENT, STYLE, size=20, iterations=10, content_weight=0.7))
     assert {state.content_weight for state in fixed} == {0.7}
     dialled = list(iterate(CONTENT, STYLE, size=20, iterations=10, strength=0.7))
     assert len({state.content_weight for state in dialled}) == 3
-    low, high = (picture_bytes(paint(content_weight=0.7, strength=strength)) for strength in (0, 1))
+    with pytest.raises(OptionsError, match="content_weight is in place of strength: give one of them"):
+        paint(content_weight=0.7, strength=0.5)
+    both = [Options(**TINY, content_weight=0.7, strength=strength) for strength in (0, 1)]  # as recipes have them
+    low, high = (picture_bytes(stylize(CONTENT, STYLE, options=options)) for options in both)
     assert low == high
 
 

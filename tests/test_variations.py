@@ -16,7 +16,7 @@ from clicalls import Caller, size_of
 from PIL import Image
 from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
 
-from impasto import cells, objective, read_recipe, run, stylize, sweep, variations
+from impasto import cells, objective, read_recipe, run, stylize, sweep, transfer, variations
 from impasto.axes import grid, parse_axis, render_options
 from impasto.cache import cache_folder
 from impasto.cli.signals import Interrupts, Stopped
@@ -393,6 +393,77 @@ def test_a_sweep_that_was_not_iterated_is_painted_when_asked_for(tmp_path: Path)
     job.save_cells(tmp_path / "cells")
     assert size_of(tmp_path / "cells" / "A2.png") == (40, 30)
     assert len(job.table) == 2
+
+
+def test_cells_are_prepared_once_to_be_checked_and_once_to_be_painted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often one asks; files and pictures in memory are opened once."""
+    prepared, opened = [], []
+    prepare, open_picture = transfer.prepare, transfer.open_picture
+    monkeypatch.setattr(variations, "prepare", lambda *a, **b: prepared.append(1) or prepare(*a, **b))
+    monkeypatch.setattr(transfer, "open_picture", lambda *a, **b: opened.append(b["role"]) or open_picture(*a, **b))
+    mask = np.full(CONTENT.shape[:2], 255, np.uint8)
+    job = sweep(CONTENT, STYLE, {"seed": [1, 2, 3]}, content_mask=mask, **TINY)
+    job.check(tmp_path / "s.png")
+    job.check(tmp_path / "s.pdf")
+    job.save(tmp_path / "s.png")
+    job.save_cells(tmp_path / "cells")
+    assert (len(prepared), sorted(opened)) == (6, ["content", "content mask", "style"])
+
+
+def test_a_cell_is_there_before_the_next_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = sweep(CONTENT, STYLE, {"seed": [1, 2]}, **TINY)
+    first = next(iter(job))
+    assert (first.combination.label, list(job.finished)) == ("A1", ["A1"])
+    monkeypatch.setattr(variations, "kept_cell", lambda *_: None)
+    assert {one.label for one, _ in job.states()} == {"A2"}
+
+
+def test_a_sheet_that_could_not_hold_its_recipe(tmp_path: Path) -> None:
+    layers = ["relu1_1=0." + "1" * 300 + f"{number}" for number in range(250)]
+    job = sweep(CONTENT, STYLE, {"style_layers": layers}, size=16, min_size=16, iterations=1)
+    with pytest.raises(ImageError, match="cannot hold a recipe of"):
+        job.check(tmp_path / "sheet.png")
+
+
+def test_interrupting_the_check_ends_it(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is painted yet, so that there is nothing to keep."""
+    interrupts = Interrupts()
+    held = []
+    monkeypatch.setattr(interrupts, "hold", lambda: held.append(1))
+    monkeypatch.setattr(variations.Sweep, "check", lambda *_, **__: held.append("checked"))
+    assert call("sweep", "content.png", *SIDE_BY_SIDE, *FLAGS, "-o", "s.png", interrupts=interrupts).code == 0
+    assert held[:2] == ["checked", 1]
+
+
+def test_lists_of_masks_are_called_by_their_names(call: Caller) -> None:
+    Image.new("L", (8, 6), 255).save("white.png")
+    array = np.full(CONTENT.shape[:2], 255, np.uint8)
+    job = sweep(CONTENT, [STYLE, OTHER], {"content_mask": [[array, array], ["white.png", "./white.png"]]}, **TINY)
+    assert [one.caption for one in job.combinations] == ["content mask = 1, 1", "content mask = white, white"]
+
+
+def test_the_flag_that_is_wrong_is_named(call: Caller) -> None:
+    vary = ["--vary", "style-weight=1,2", "--style-weights", "x"]
+    assert "impasto: --style-weights" in call("sweep", "content.png", "style.png", *vary, "-o", "s.png").err
+
+
+def test_a_sheet_is_not_overwritten_by_its_cell(call: Caller) -> None:
+    assert call("sweep", "content.png", *SIDE_BY_SIDE, *FLAGS, "-o", "s.png").code == 0
+    before = Path("s.png").read_bytes()
+    outcome = call("sweep", "--render", "A1", "s.png", "-o", "s.png")
+    assert (outcome.code, "is the same file as the input 's.png'" in outcome.err) == (1, True)
+    assert Path("s.png").read_bytes() == before
+    for flags in (["--vary", "seed=1"], ["--cells", "q"], ["--table", "t.csv"], ["--cell-side", "50"]):
+        outcome = call("sweep", "--render", "A1", "s.png", *flags, "-o", "cell.png")
+        assert (outcome.code, f"{flags[0]} is for new sheets" in outcome.err) == (2, True)
+    assert not Path("cell.png").exists()
+
+
+def test_a_dial_and_its_weight_do_not_vary_together() -> None:
+    with pytest.raises(OptionsError, match="content_weight is in place of strength"):
+        sweep(CONTENT, STYLE, {"strength": [0.3, 0.6], "content_weight": [1, 2]})
 
 
 def test_formulas_may_need_what_is_varied(call: Caller) -> None:

@@ -28,11 +28,12 @@ class Axis:
 
     def shown(self, place: int, options: Options) -> Any:
         """A value as captions have it: what has become of it among the options."""
+        if self.name not in (STYLE, *FILE_OPTIONS):
+            return getattr(options, self.name)
         value = self.values[place]
-        is_file = isinstance(value, (str, os.PathLike))
-        if self.name == STYLE or (self.name in FILE_OPTIONS and not isinstance(value, (list, tuple))):
-            return Path(value).stem if is_file else f"{place + 1}"
-        return getattr(options, self.name)
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        names = [Path(part).stem if isinstance(part, (str, os.PathLike)) else f"{place + 1}" for part in parts]
+        return ", ".join(names)
 
 
 def parse_axis(text: str) -> tuple[str, list[str]]:

@@ -45,17 +45,24 @@ def _parse_numbers(value: object) -> object:
 
 
 def _parse_pictures(value: object) -> object:
-    """One picture or a list of them -> a list."""
+    """One picture, a list of them or None -> a list."""
+    if value is None:
+        return []
     return value if isinstance(value, (list, tuple)) else [value]
 
 
 def _check_picture(value: object) -> object:
-    """Paths as text; images of Pillow and arrays of NumPy, which both say so, as they are."""
+    """Paths as text, pictures in memory as they are."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if not isinstance(value, str) and not hasattr(value, "__array_interface__"):
+    if not isinstance(value, str) and not in_memory(value):
         raise ValueError("a picture is a file, a Pillow image or an array of uint8")
     return value
+
+
+def in_memory(value: object) -> bool:
+    """Whether this is an image of Pillow or an array of NumPy, which both say so."""
+    return hasattr(value, "__array_interface__")
 
 
 def _name_of_kind(value: object) -> object:

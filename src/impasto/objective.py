@@ -111,7 +111,7 @@ def from_images(
     Styles whose targets were made before are found in `shared`.
     """
     size = (content.shape[2], content.shape[3])
-    layers = _shares(style_layers, formulas.style)
+    layers = _layer_weights(style_layers, formulas.style)
     terms: list[Term] = []
     for number, region in enumerate(regions, 1 if len(regions) > 1 else 0):
         targets = _region_targets(encoder, styles, region, list(layers), tile, shared=shared)
@@ -124,7 +124,7 @@ def from_images(
                     StyleTerm(tap, weight, targets[tap], positions, size[0] * size[1], formulas.style, guide, number)
                 )
     features = content_targets(encoder, content, list(content_layers), tile) if content_layers else {}
-    for tap, share in _shares(content_layers, formulas.content).items():
+    for tap, share in _layer_weights(content_layers, formulas.content).items():
         target = features[tap]
         energy = target.to(torch.promote_types(target.dtype, torch.float32)).square().sum()
         terms.append(ContentTerm(tap, content_weight * share, target, energy, formulas.content))
@@ -134,7 +134,7 @@ def from_images(
     return Objective(terms)
 
 
-def _shares(layers: Mapping[str, float], formula: str) -> dict[str, float]:
+def _layer_weights(layers: Mapping[str, float], formula: str) -> dict[str, float]:
     """What each layer has of the weight: its part of it, or with "mean" the whole, as neural-style has it."""
     total = 1.0 if formula == "mean" else sum(layers.values())
     return {tap: weight / total for tap, weight in layers.items()}

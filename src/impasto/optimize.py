@@ -191,7 +191,8 @@ def _unit(grad: Tensor) -> float:
 
     Neither method depends on the unit of the loss, and powers of 2 change no digit.
     """
-    return math.ldexp(1.0, math.frexp(float(grad.abs().max()) or 1.0)[1])
+    exponent = math.frexp(float(grad.abs().max()) or 1.0)[1]
+    return math.ldexp(1.0, max(-126, min(exponent, 126)))  # what float32 has
 
 
 def _free(point: Point) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from impasto.errors import OptionsError
-from impasto.fieldtypes import Counts, Layers, Picture, Pictures, Side, Text, Weight, Weights, check_layers
+from impasto.fieldtypes import Counts, Layers, Picture, Pictures, Side, Text, Weight, Weights, check_layers, in_memory
 from impasto.limits import MAX_PIXELS
 from impasto.presets import load_preset, presets
 
@@ -25,8 +25,8 @@ OF_CONTENT = frozenset(
         "detail",
     }
 )  # fmt: skip
-IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"))  # whichever is given last decides
-RIVALS = (*IN_PLACE_OF, ("strength", "content_weight"))  # and the dial, which may be left standing beside its weight
+# Whichever is given last decides; a picture's dial may stand beside the weight that took its place
+IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"), ("strength", "content_weight"))
 
 
 class Options(BaseModel):
@@ -121,8 +121,16 @@ class Options(BaseModel):
         default=MAX_PIXELS,
         ge=1,
         le=10**12,
-        description="Refuse pictures with more pixels than this, and larger results.",
+        description="Refuse pictures with more pixels than this; a result may have the default's.",
     )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all values are the same; a picture in memory is the same as itself alone."""
+        return isinstance(other, Options) and all(
+            _is_same(getattr(self, name), getattr(other, name)) for name in Options.model_fields
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # layers are mappings
 
     def longest(self, height: int, width: int) -> int:
         """The longest side of the result, for a picture of these proportions."""
@@ -146,6 +154,12 @@ class Options(BaseModel):
                 "the strength dial knows relative losses only: with other formulas give a content_weight"
             )
         return self
+
+
+def _is_same(one: object, other: object) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return one is other or (not (in_memory(one) or in_memory(other)) and one == other)
 
 
 def make_options(preset: str | os.PathLike[str] | Mapping[str, Any] | None = None, /, **values: Any) -> Options:
@@ -180,17 +194,28 @@ def make_texture_options(
     for name in values:
         if name in OF_CONTENT:
             raise OptionsError(f"{name}: a texture has no content, and so no such option")
-    if tileable and values.get("borders") not in (None, "circular"):
-        raise OptionsError(f"borders: those of a tileable texture are circular, not {values['borders']}")
     loaded = {} if preset is None else load_preset(preset)
-    base = TEXTURE | {name: value for name, value in loaded.items() if name not in OF_CONTENT}
+    fit = {name: value for name, value in loaded.items() if name not in OF_CONTENT}
+    fit = {name: value for name, value in fit.items() if (name, value) != ("init", "content")}
     circular = {"borders": "circular"} if tileable else {}
-    return make_options(base, **(values | circular), size=max(size))
+    options = make_options(TEXTURE | fit, **(circular | values), size=max(size))
+    check_texture(options, tileable)
+    return options
+
+
+def check_texture(options: Options, tileable: bool) -> None:
+    """OptionsError for options that have something of a content, or other borders than tiles have."""
+    if options.color != "style" or options.content_mask:
+        raise OptionsError("a texture has no content: expected color 'style' and no content mask")
+    if options.start is None and options.init == "content":
+        raise OptionsError("a texture has no content to start from: expected init 'noise' or a picture")
+    if tileable and options.borders != "circular":
+        raise OptionsError(f"borders: those of a tileable texture are circular, not {options.borders}")
 
 
 def without_rivals(preset: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A preset without what one of the values is in place of: a strength, say, of its content weight."""
-    rivals = {one: other for pair in RIVALS for one, other in (pair, pair[::-1])}
+    rivals = {one: other for pair in IN_PLACE_OF for one, other in (pair, pair[::-1])}
     gone = {rivals[name] for name, value in values.items() if name in rivals and value is not None}
     return {name: value for name, value in preset.items() if name not in gone}
 

@@ -79,13 +79,13 @@ def _resized(image: Tensor, size: tuple[int, int], circular: bool) -> Tensor:
 def _repeated_cubic(image: Tensor, axis: int, length: int) -> Tensor:
     """What bicubic interpolation makes along an axis of a picture that goes on at its opposite borders."""
     count = image.shape[axis]
-    place = (torch.arange(length, device=image.device, dtype=torch.float64) + 0.5) * (count / length) - 0.5
+    place = (torch.arange(length, dtype=torch.float64) + 0.5) * (count / length) - 0.5  # not every device has it
     before = place.floor()
     shape = [-1 if dimension == axis else 1 for dimension in range(4)]
     resized = torch.zeros((), device=image.device, dtype=image.dtype)
     for tap in (-1, 0, 1, 2):
-        weights = _cubic((place - before - tap).abs()).to(image.dtype).view(shape)
-        resized = resized + weights * image.index_select(axis, (before.long() + tap) % count)
+        weights = _cubic((place - before - tap).abs()).to(image.device, image.dtype).view(shape)
+        resized = resized + weights * image.index_select(axis, ((before.long() + tap) % count).to(image.device))
     return resized
 
 

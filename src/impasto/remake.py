@@ -28,6 +28,7 @@ def check_recipe(recipe: Mapping[str, Any], picture: object) -> None:
     content, styles, size = recipe.get("content"), recipe.get("styles"), recipe.get("texture")
     texture = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
     painted = texture if content is None else isinstance(content, str)
+    painted = painted and isinstance(recipe.get("continued", ""), str)
     if not (painted and are_texts(styles) and styles and are_options(recipe.get("options"))):
         raise ImageError(f"image {describe(picture)} holds no recipe of a single picture")
 
@@ -47,12 +48,14 @@ def are_options(options: object) -> TypeGuard[dict[str, Any]]:
 def continued_options(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The options to go on with: the recipe's, with the content weight that its dial found.
 
-    Files are not among them, as the recipe knows their hashes only.
+    Files are not among them, as the recipe knows their hashes only. OptionsError for a texture.
     """
+    if recipe["content"] is None:
+        raise OptionsError("a texture cannot be gone on from: paint it anew in the size that it is to have")
     options = {name: value for name, value in recipe["options"].items() if not _is_file(name, value)}
     options.pop("init", None)  # what the coarsest scale started from is behind it
     if options.get("content_weight") is None:
-        options["content_weight"] = recipe.get("content_weight")
+        options["content_weight"] = recipe.get("next_weight", recipe.get("content_weight"))
     return options
 
 
@@ -95,8 +98,13 @@ def _missing(name: str, sentence: str) -> OptionsError:
 
 def recipe_hashes(recipe: Mapping[str, Any]) -> list[str]:
     """All files that a checked recipe names: content, styles, those of options, and what it went on from."""
-    found = [recipe["content"], recipe.get("continued"), *recipe["styles"], *option_hashes(recipe["options"])]
-    return [digest for digest in found if isinstance(digest, str)]
+    before = [recipe["continued"]] if "continued" in recipe else []
+    return [*picture_hashes(recipe), *before, *option_hashes(recipe["options"])]
+
+
+def picture_hashes(recipe: Mapping[str, Any]) -> list[str]:
+    """Content, where there is one, and styles of a checked recipe."""
+    return [*([recipe["content"]] if recipe["content"] else []), *recipe["styles"]]
 
 
 def option_hashes(options: Mapping[str, Any], given: Iterable[str] = ()) -> list[str]:
@@ -113,7 +121,7 @@ def find_files(hashes: Iterable[str], folders: Iterable[str | os.PathLike[str]])
             if len(found) == len(wanted):
                 return found
             digest = _digest(path)
-            if digest in wanted and digest not in found:
+            if digest is not None and digest in wanted and digest not in found:
                 found[digest] = str(path)
     if len(found) < len(wanted):
         found |= {digest: name for digest, name in kept_styles().items() if digest in wanted}

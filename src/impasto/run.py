@@ -90,9 +90,12 @@ class Transfer:
         }
 
     def recipe_of(self, state: Iterate) -> dict[str, Any]:
-        """The recipe of a state: with the content weight to go on with, and how far it got."""
+        """The recipe of a state: with its content weight and the one to go on with, and how far it got."""
         reached = {} if state.last else {"reached": {"scale": state.scale, "evaluations": state.evaluations}}
-        return self.recipe | {"content_weight": state.next_weight} | reached
+        weights = {"content_weight": state.content_weight}
+        if state.next_weight != state.content_weight:
+            weights["next_weight"] = state.next_weight
+        return self.recipe | weights | reached
 
     def result(self, state: Iterate) -> Result:
         """The state of this run as a finished picture, with the recipe that makes it again."""
@@ -103,6 +106,7 @@ class Transfer:
         """What could not be honoured in the pictures, for people."""
         pictures = [self.materials.content, *self.materials.styles, self.start, self.continued]
         notes = [note for picture in pictures if picture for note in picture.notes]
+        notes += _unused(self.options, self.schedule)
         short = self.materials.shortfalls if self.materials.stroke != 1 else []
         return notes + [
             f"style {number} is smaller than its strokes ask for, and is not enlarged" for number in short
@@ -259,6 +263,18 @@ class Transfer:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
         stage = self._stage(self.materials.photograph(scale), scale, content_weight)
         return stage.function, stage.photograph
+
+
+def _unused(options: Options, schedule: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """What options come to nothing."""
+    default = Options.model_fields
+    if all(steps == 1 for _, steps in schedule):
+        yield "a single evaluation takes no step: the picture stays what it starts from"
+    for name in ("learning_rate", "beta2"):
+        if options.optimizer == "lbfgs" and getattr(options, name) != default[name].default:
+            yield f"{name} is Adam's: L-BFGS has no use for it"
+    if options.borders == "circular" and options.bleed not in (0, default["bleed"].default):
+        yield "a picture with circular borders has no bleed"
 
 
 def _bytes(image: Tensor) -> int:

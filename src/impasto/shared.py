@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-MOST = {"picture": 64, "network": 2, "encoder": 2, "style": 64, "scale": 64}  # kept of each kind, the latest used
+MOST = {
+    "picture": 64,
+    "mask": 16,
+    "network": 2,
+    "encoder": 2,
+    "style": 64,
+    "scale": 64,
+}  # kept of each kind, the latest used
 MOST_BYTES = 2**28  # of a kind, of what is told to be large
 
 
@@ -31,7 +38,12 @@ class Shared:
         return cast(Value, shelf[key][0])
 
     def keep(self, kind: str, key: Hashable, value: object, size: int = 0) -> None:
-        """Puts a value of that many bytes there, and takes those used longest ago away where there are too many."""
+        """Puts a value of that many bytes there, and takes those used longest ago away where there are too many.
+
+        One that is too large for the shelf is not kept.
+        """
+        if size > MOST_BYTES:
+            return
         shelf = self._kept[kind]
         shelf[key] = value, size
         while len(shelf) > MOST[kind] or sum(size for _, size in shelf.values()) > MOST_BYTES:

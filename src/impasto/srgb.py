@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 
 from impasto.errors import ImageError
 
+_BLACK = 25  # the brightest level of black paint
 # ICC's name of a profile's colour space -> the Pillow mode it describes
 _PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
 
@@ -29,9 +30,10 @@ def opaque_srgb(image: Image.Image, paper: str = "white") -> tuple[Image.Image, 
 def opaque_mask(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """The same of a mask: what is transparent is black; of black paint on nothing, the paint is white."""
     rgb, notes = opaque_srgb(image, "black")
-    if image.has_transparency_data and rgb.getbbox() is None:
-        alpha = _split_alpha(_eight_bits(image))[1]
-        rgb = rgb if alpha is None else alpha.convert("RGB")
+    alpha = _split_alpha(_eight_bits(image))[1]
+    is_black = max(high for _, high in cast("tuple[tuple[int, int], ...]", rgb.getextrema())) <= _BLACK
+    if alpha is not None and is_black and cast("tuple[int, int]", alpha.getextrema())[0] < 255:
+        return alpha.convert("RGB"), notes
     return rgb, notes
 
 

@@ -27,7 +27,7 @@ class Iterate:
     content_weight: float  # as the strength dial has set it
     next_weight: float  # as it is for the evaluations to come
     seconds: float  # of preparing, and since the run began
-    image: Tensor  # [1, 3, H, W], sRGB in 0..1; to be read only: the run goes on from it
+    image: Tensor  # [1, 3, H, W], sRGB, in 0..1 where it is clipped; to be read only: the run goes on from it
     finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts
 
     @property

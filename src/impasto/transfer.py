@@ -15,7 +15,7 @@ from impasto.image import Picture, Source, check_result, fit, open_picture
 from impasto.imagefile import describe
 from impasto.limits import MAX_PIXELS
 from impasto.materials import COLOR_SIDE, Materials
-from impasto.options import Options, make_options, make_texture_options
+from impasto.options import Options, check_texture, make_options, make_texture_options
 from impasto.recipe import read_recipe
 from impasto.regions import Division, Mask, divide, read_mask
 from impasto.remake import check_files, check_recipe, continued_options
@@ -76,12 +76,16 @@ def prepare(
     started = time.perf_counter()
     recipe = None
     if isinstance(continued, (str, os.PathLike)):
-        limit = options.max_pixels if isinstance(options, Options) else values.get("max_pixels", MAX_PIXELS)
-        recipe = read_recipe(continued, max_pixels=limit)
+        limits = (
+            options if isinstance(options, Options) else make_options(max_pixels=values.get("max_pixels", MAX_PIXELS))
+        )
+        recipe = read_recipe(continued, max_pixels=limits.max_pixels)
         check_recipe(recipe, continued)
     if recipe is not None and options is None:
         if preset is not None:
             raise OptionsError("a continued picture brings its options: give single values, and no preset")
+        if "init" in values:
+            raise OptionsError("a continued picture is what its run starts from: give no init")
         check_files(recipe, values)
         options = make_options(continued_options(recipe), **values)
     else:
@@ -131,12 +135,7 @@ def prepare_texture(
     """As `prepare`, for `texture`."""
     started = time.perf_counter()
     options = _chosen(options, preset, values, partial(make_texture_options, size, tileable=tileable))
-    if options.color != "style" or options.content_mask:
-        raise OptionsError("a texture has no content: expected color 'style' and no content mask")
-    if tileable and options.borders != "circular":
-        raise OptionsError(f"a tileable texture has borders 'circular', and these options have {options.borders!r}")
-    if options.start is None and options.init == "content":
-        raise OptionsError("a texture has no content to start from: expected init 'noise' or a picture")
+    check_texture(options, tileable)
     return _prepare(None, (size[1], size[0]), style, options, None, started=started)
 
 
@@ -200,7 +199,7 @@ def _prepare(
     start = None
     if options.start is not None:
         start = _open(shared, options.start, "init", max(size), options)
-    masks, divisions = _divide(photograph, styles, options)
+    masks, divisions = _divide(photograph, styles, options, shared)
     with memory_told(max(size)):
         shelf = shared or Shared()
         weights = shelf.once("network", options.weights, partial(load_weights, options.weights))
@@ -221,13 +220,18 @@ def _open(shared: Shared | None, source: Source, role: str, longest: int | None,
             return open_picture(style_source(source), role=role, longest=longest, max_pixels=MAX_PIXELS)
         return open_picture(source, role=role, longest=longest, max_pixels=options.max_pixels)
 
-    if shared is None or not isinstance(source, (str, os.PathLike)):
+    if shared is None:
         return open_it()
-    return shared.once("picture", (os.fspath(source), role, longest, options.max_pixels), open_it)
+    return shared.once("picture", (*_name(source), role, longest, options.max_pixels), lambda: (open_it(), source))[0]
+
+
+def _name(source: Source) -> tuple[object, ...]:
+    """What to know a source by: of a picture in memory, which has to be kept, where it is."""
+    return (os.fspath(source),) if isinstance(source, (str, os.PathLike)) else (id(source), "in memory")
 
 
 def _divide(
-    photograph: Picture | None, styles: Sequence[Picture], options: Options
+    photograph: Picture | None, styles: Sequence[Picture], options: Options, shared: Shared | None
 ) -> tuple[list[str], list[Division]]:
     """The hashes of the masks, and which style paints where."""
     weights = options.style_weights or (1.0,) * len(styles)
@@ -237,19 +241,25 @@ def _divide(
         raise OptionsError(
             f"expected at most {len(styles)} style masks, one for each style, got {len(options.style_mask)}"
         )
-    content_masks = [_mask(path, photograph, "content mask", options) for path in options.content_mask]
+    shelf = shared or Shared()
+    content_masks = [_mask(one, photograph, "content mask", options, shelf) for one in options.content_mask]
     style_masks = [
-        _mask(path, style, "style mask", options) for path, style in zip(options.style_mask, styles, strict=False)
+        _mask(one, style, "style mask", options, shelf)
+        for one, style in zip(options.style_mask, styles, strict=False)
     ]
     divisions = divide(content_masks, style_masks, weights)
     return [mask.sha256 for mask in (*content_masks, *style_masks)], divisions
 
 
-def _mask(source: Source, of: Picture | None, role: str, options: Options) -> Mask:
+def _mask(source: Source, of: Picture | None, role: str, options: Options, shared: Shared) -> Mask:
     if of is None:
         raise OptionsError("a texture has no content that a content mask could divide")
-    picture = open_picture(source, role=role, max_pixels=options.max_pixels, mask=True)
-    return read_mask(picture, of, f"{role} {describe(source)}")
+
+    def read_it() -> tuple[Mask, Source]:
+        picture = open_picture(source, role=role, max_pixels=options.max_pixels, mask=True)
+        return read_mask(picture, of, f"{role} {describe(source)}"), source
+
+    return shared.once("mask", (*_name(source), of.size, options.max_pixels), read_it)[0]
 
 
 def _load_encoder(weights: Weights, compute: Compute, options: Options) -> Encoder:

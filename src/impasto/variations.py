@@ -7,7 +7,7 @@ on, so the same command goes on where it was stopped, and a longer one makes onl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from impasto.notation import as_typed, format_value, option_words, symbol
 from impasto.options import Options, check_together, load_preset, make_options, without_rivals
 from impasto.output import save_image
 from impasto.page import fitted
+from impasto.recipe import recipe_metadata
 from impasto.remake import FILE_OPTIONS
 from impasto.run import Transfer
 from impasto.shared import Shared
@@ -50,30 +51,42 @@ class Sweep:
     base: Mapping[str, Any]  # what all cells have, as options
     finished: dict[str, Finished] = field(default_factory=dict)
     shared: Shared = field(default_factory=Shared)
+    _sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the cells, once they have been checked
 
     def __iter__(self) -> Iterator[Finished]:
-        yield from self._all()
-
-    def _all(self) -> list[Finished]:
-        """Every cell, painted now if it was not."""
-        if len(self.finished) < len(self.combinations):
-            for _ in self.states():
-                pass
-        return [self.finished[one.label] for one in self.combinations]
+        """Every cell as soon as it is there."""
+        for one in self.combinations:
+            if one.label not in self.finished:
+                self._check_cells()
+                for _ in self._states(one):
+                    pass
+            yield self.finished[one.label]
 
     def check(self, path: str | os.PathLike[str] | None = None, *, cell_side: int | None = None) -> None:
         """ImpastoError for a cell that cannot be painted or a page that cannot be written; paints nothing."""
+        sizes = self._check_cells()
         blanks: dict[tuple[int, int], Image.Image] = {}
         cells = []
         for one in self.combinations:
-            with _naming(one.label):
-                height, width = self._run(one).materials.size
+            height, width = sizes[one.label]
             size = fitted((width, height), *(cell_side or USUAL_SIDE,) * 2)
-            blank = blanks.setdefault(size, Image.new("1", size))
-            cells.append(Cell(one.label, blank, one.caption, self._command(one, path)))
+            blanks[size] = blanks.get(size) or Image.new("1", size)
+            cells.append(Cell(one.label, blanks[size], one.caption, self._command(one, path)))
         page = page_of(self._page(cells), cell_side)
         if path is not None:
             check_sheet(path, [], size=(page.height, page.width))
+            with naming(f"output {describe(path)}"):
+                self._check_recipe()
+
+    def _check_cells(self) -> Mapping[str, tuple[int, int]]:
+        """{label: (height, width)} of all cells, once each has been prepared."""
+        if not self._sizes:
+            sizes = {}
+            for one in self.combinations:
+                with _naming(one.label):
+                    sizes[one.label] = self._run(one).materials.size
+            self._sizes.update(sizes)
+        return self._sizes
 
     def _run(self, one: Combination) -> Transfer:
         return prepare(self.content, one.styles, options=one.options, shared=self.shared)
@@ -81,29 +94,33 @@ class Sweep:
     def states(self) -> Iterator[tuple[Combination, Iterate | None]]:
         """Every evaluation of every cell, to show or to stop; None where a cell is taken from the cache folder.
 
-        Cells are checked before the first is painted.
+        Cells are checked before the first is painted; finished ones are left out.
         """
-        self.check()
+        self._check_cells()
         for one in self.combinations:
-            run = self._run(one)
-            place = place_of(run)
-            known = kept_cell(place, one)
-            if known is not None:
-                self.finished[one.label] = known
-                yield one, None
-                continue
-            state = None
-            for state in run:
-                yield one, state
-            assert state is not None
-            self.finished[one.label] = finished_cell(one, run, state)
-            keep_cell(place, self.finished[one.label])
+            if one.label not in self.finished:
+                yield from self._states(one)
+
+    def _states(self, one: Combination) -> Iterator[tuple[Combination, Iterate | None]]:
+        run = self._run(one)
+        place = place_of(run)
+        known = kept_cell(place, one)
+        if known is not None:
+            self.finished[one.label] = known
+            yield one, None
+            return
+        state = None
+        for state in run:
+            yield one, state
+        assert state is not None
+        self.finished[one.label] = finished_cell(one, run, state)
+        keep_cell(place, self.finished[one.label])
 
     def sheet(self, name: str = "SHEET", cell_side: int | None = None) -> Image.Image:
         """The captioned page. `name` is the file's, for the commands under the cells."""
         cells = [
             Cell(one.combination.label, one.image, one.combination.caption, self._command(one.combination, name))
-            for one in self._all()
+            for one in self
         ]
         return page_of(self._page(cells), cell_side).draw()
 
@@ -127,22 +144,22 @@ class Sweep:
 
     def save_cells(self, folder: str | os.PathLike[str]) -> None:
         """Writes each picture as A1.png, A2.png …, its recipe inside."""
-        cells = self._all()
         with naming(f"cells {describe(folder)}", "cannot be written"):
             Path(folder).mkdir(parents=True, exist_ok=True)
-        for cell in cells:
+        for cell in self:
             save_image(cell.image, Path(folder) / f"{cell.combination.label}.png", recipe=cell.recipe)
 
     @property
     def recipe(self) -> dict[str, Any]:
         """What the sheet's file holds: axes, common options and hashes; no paths and no names."""
-        first = self._all()[0].recipe
+        return self._recipe(next(iter(self)).recipe, self._hashes)
+
+    def _recipe(self, first: Mapping[str, Any], hashes: Callable[[Axis], list[Any]]) -> dict[str, Any]:
+        """The same from the first cell's, with what stands for the files on an axis."""
         axes = [
             {
                 "name": axis.name,
-                "values": self._hashes(axis)
-                if axis.name in (STYLE, *FILE_OPTIONS)
-                else list(map(_plain, axis.values)),
+                "values": hashes(axis) if axis.name in (STYLE, *FILE_OPTIONS) else list(map(_plain, axis.values)),
             }
             for axis in self.axes
         ]
@@ -154,11 +171,18 @@ class Sweep:
             "styles": first["styles"],
         }
 
+    def _check_recipe(self) -> None:
+        """ImageError where the recipe to be will be too long for a file."""
+        first, digest = self.combinations[0], "0" * 64
+        options = first.options.model_dump(mode="json")
+        alike = {"options": options, "content": digest, "styles": [digest] * len(first.styles)}
+        recipe_metadata("JPEG", self._recipe(alike, lambda axis: [f"sha256:{digest}"] * len(axis.values)))
+
     @property
     def table(self) -> list[dict[str, Any]]:
         """A row for each cell: label, values, losses, and what it took."""
         rows = []
-        for cell in self._all():
+        for cell in self:
             one = cell.combination
             places = zip(self.axes, one.places, strict=False)
             values = {axis.name: axis.shown(place, one.options) for axis, place in places}

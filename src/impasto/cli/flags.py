@@ -43,10 +43,7 @@ class OptionsCommand(click.Command):
         self.of_content = of_content  # whether it has a use for the options that are about the content
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        from impasto.options import OF_CONTENT
-
-        flags = [flag for flag in _flags() if self.of_content or flag.name not in OF_CONTENT]
-        return [*flags, *super().get_params(ctx)]
+        return [*_flags(self.of_content), *super().get_params(ctx)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -94,14 +91,19 @@ def _naming(sentence: str, values: Mapping[str, str], preset: str | None) -> str
 
 
 @cache
-def _flags() -> tuple[_Flag, ...]:
-    from impasto.options import Options
+def _flags(of_content: bool) -> tuple[_Flag, ...]:
+    """Of every option; or, for textures, of those that are not about the content, with the defaults there."""
+    from impasto.options import OF_CONTENT, TEXTURE, Options
 
-    return tuple(_flag(name, field) for name, field in Options.model_fields.items())
+    fields = Options.model_fields.items()
+    if of_content:
+        return tuple(_flag(name, field, field.default) for name, field in fields)
+    fit = [(name, field) for name, field in fields if name not in OF_CONTENT]
+    return tuple(_flag(name, field, TEXTURE.get(name, field.default)) for name, field in fit)
 
 
-def _flag(name: str, field: FieldInfo) -> _Flag:
-    default = as_typed(field.default)
+def _flag(name: str, field: FieldInfo, value: object) -> _Flag:
+    default = as_typed(value)
     help_text = f"{field.description}  [{default}]" if default else field.description
     if field.annotation is bool:
         flag = _Flag([f"{flag_name(name)}/--no-{name.replace('_', '-')}", name], default=None, help=help_text)

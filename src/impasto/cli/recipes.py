@@ -41,7 +41,7 @@ def _as_toml(value: object) -> str:
 def show(picture: str, only_command: bool) -> None:
     """Print the recipe that PICTURE was made with, as JSON, and the command that makes it again."""
     from impasto.cli.command import command_line
-    from impasto.imagefile import describe, naming
+    from impasto.imagefile import describe
     from impasto.recipe import read_recipe
     from impasto.remake import check_recipe, find_files, recipe_hashes
 
@@ -50,12 +50,21 @@ def show(picture: str, only_command: bool) -> None:
     if not only_command:
         click.echo(json.dumps(recipe, indent=2))
     files = find_files(recipe_hashes(recipe), [Path(picture).parent, "."])
-    with naming(f"image {describe(picture)}:"):
-        again = command_line(recipe, files, f"again{Path(picture).suffix.lower()}", _before(recipe, files))
+    try:
+        again = command_line(recipe, files, _another(files, Path(picture).suffix.lower()), _before(recipe, files))
+    except ImageError as error:
+        raise ImageError(f"image {describe(picture)}: {error}") from None
     if only_command:
         click.echo(again)
     else:
         say(f"made again by: {again}")
+
+
+def _another(files: dict[str, str], suffix: str) -> str:
+    """A name for the picture, and of none of the files."""
+    taken = {Path(file).resolve() for file in files.values()}
+    names = (f"again{number}{suffix}" for number in ("", *map("-{}".format, range(2, len(taken) + 3))))
+    return next(name for name in names if Path(name).resolve() not in taken)
 
 
 def _before(recipe: dict[str, Any], files: dict[str, str]) -> dict[str, Any] | None:

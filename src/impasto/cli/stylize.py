@@ -55,6 +55,8 @@ def stylize(
     if source is not None:
         if output.preset is not None:
             raise click.UsageError("--from brings the picture's own options: give single ones, and no --preset", ctx)
+        if flags["init"] is not None:
+            raise click.UsageError("--from is what the run starts from: give no --init", ctx)
         recalled, content, styles = _recall(source, content, styles, flags)
     assert content is not None  # `_needed`, or recalled
     options = chosen_options(recalled or output.preset, flags)
@@ -74,12 +76,20 @@ def _recall(
 ) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Options, content and styles of a picture; files are found by their hashes where they are not given."""
     from impasto.recipe import read_recipe
-    from impasto.remake import check_recipe, continued_options, find_files, found_options, option_hashes
+    from impasto.remake import (
+        check_recipe,
+        continued_options,
+        find_files,
+        found_options,
+        option_hashes,
+        picture_hashes,
+    )
 
-    recipe: dict[str, Any] = read_recipe(source)
+    limits = chosen_options(None, {"max_pixels": flags.get("max_pixels")})
+    recipe: dict[str, Any] = read_recipe(source, max_pixels=limits.max_pixels)
     check_recipe(recipe, source)
     given = {"init", *given_flags(flags)}
-    pictures = [] if content is not None and styles else [recipe["content"], *recipe["styles"]]
+    pictures = [] if content is not None and styles else picture_hashes(recipe)
     wanted = [*pictures, *option_hashes(recipe["options"], given)]
     found = find_files(wanted, [Path(source).parent, "."]) if wanted else {}
     options = continued_options(recipe | {"options": found_options(recipe["options"], found, given)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,10 @@ def sweep(
     """
     values = given_flags(flags)
     if render is not None:
+        of_sheets = (("--vary", vary), ("--cells", cells), ("--table", table), ("--cell-side", cell_side))
+        for flag, given in (*of_sheets, ("--preset", preset)):
+            if given:
+                raise click.UsageError(f"--render paints one cell as its sheet has it: {flag} is for new sheets", ctx)
         _render(ctx.obj, files, render, output, values, clobber=not no_clobber, quiet=quiet)
         return
     if not vary or output is None:
@@ -103,7 +108,7 @@ def _first_options(preset: str | None, axes: Mapping[str, list[str]], values: Ma
         return chosen_options(preset, first | dict(values))
     except OptionsError as error:
         for name in first:
-            if str(error).startswith(flag_name(name)):
+            if re.match(rf"{flag_name(name)}(?![\w-])", str(error)):
                 raise OptionsError(f"cell A1: {name}{str(error).removeprefix(flag_name(name))}") from None
         raise
 
@@ -117,6 +122,8 @@ def _check_outputs(
     inputs: Sequence[str], output: str, cells: str | None, labels: Iterable[str], *, table: str | None, clobber: bool
 ) -> None:
     """Errors of files to be written, before torch is imported: of their places, and of two in one place."""
+    from impasto import atomic
+    from impasto.imagefile import describe, naming
     from impasto.output import check_output
     from impasto.sheetfile import check_sheet, check_table
 
@@ -128,6 +135,8 @@ def _check_outputs(
     folder = next(place for place in (Path(cells), *Path(cells).absolute().parents) if os.path.lexists(place))
     if not folder.is_dir():
         raise ImageError(f"cells {cells!r} cannot be written: {str(folder)!r} is not a folder")
+    with naming(f"cells {describe(cells)}", "cannot be written"):
+        atomic.check(folder / "cell.png")
     for single in (Path(cells) / f"{label}.png" for label in labels):
         if single.resolve() == Path(output).resolve():
             raise ImageError(f"output {output!r} would be one of the pictures in --cells {cells}: give another name")
@@ -152,9 +161,9 @@ def _paint(
     from impasto.variations import sweep as make_sweep
 
     job = make_sweep(content, styles or None, axes, preset=preset, **values)
+    job.check(output, cell_side=cell_side)
     session.interrupts.hold()
     try:
-        job.check(output, cell_side=cell_side)
         _follow(session, job, quiet)
     except (Stopped, Exception) as ending:
         if job.finished:
@@ -179,7 +188,7 @@ def _follow(session: Session, job: Sweep, quiet: bool) -> None:
             count += 1
             what = "kept from before" if state is None else f"{state.seconds:.1f} s"
             if not quiet:
-                say(f"{one.label} ({count} of {len(job.combinations)}), {one.caption}: {what}")
+                say(f"{one.label} ({count} of {len(job.combinations)}), {shown(one.caption)}: {what}")
 
 
 def _render(
@@ -194,6 +203,7 @@ def _render(
 ) -> None:
     """One cell of a sheet, of the files that are given behind it or that are found by their hashes."""
     from impasto.axes import render_options
+    from impasto.output import check_output
     from impasto.remake import find_files, found_options, option_hashes
     from impasto.sheetfile import read_sheet_recipe
 
@@ -206,6 +216,7 @@ def _render(
     options = chosen_options(found_options(recalled, found, values), values)
     target = output or str(Path(sheet).with_name(f"{Path(sheet).stem}-{label.upper()}.png"))
     report = Report(as_json=False, quiet=quiet)
+    check_output(target, [sheet], clobber=clobber)
     wanted_output = Output(target, preset=None, save_every=None, preview=False, clobber=clobber, report=report)
     painted = wanted_output.files(content, styles)
     painted.check(options)
