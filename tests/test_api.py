@@ -49,7 +49,7 @@ def test_no_other_name() -> None:
     ("function", "parameters"),
     [
         ("stylize", ["content", "style", "preset", "options", "values"]),
-        ("prepare", ["content", "style", "preset", "options", "continued", "shared", "values"]),
+        ("prepare", ["content", "style", "preset", "options", "continued", "shared", "checkpoint", "values"]),
         ("iterate", ["content", "style", "values"]),
         ("measure", ["result", "content", "style", "weights"]),
         ("sweep", ["content", "style", "vary", "preset", "values"]),

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,12 +18,21 @@ def write(target: Path, data: bytes) -> None:
 
     Links are followed. OSError if it cannot; then nothing has changed.
     """
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    replace(target, fill)
+
+
+def replace(target: Path, fill: Callable[[Path], object]) -> None:
+    """The same with what a function writes into an empty file."""
     target = target.resolve()
     descriptor, temporary = _create_beside(target)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
+        os.close(descriptor)
+        fill(temporary)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
             temporary.chmod(target.stat().st_mode & 0o777)

@@ -1,6 +1,8 @@
 """Every error that Impasto raises on purpose: one sentence that says what was expected and what to do."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _NO_MEMORY = re.compile(r"(out of|enough|allocate) memory|bad_alloc|could not create a primitive")  # the last: oneDNN
 
@@ -17,6 +19,10 @@ class ImageError(ImpastoError, ValueError):
 
 class WeightsError(ImpastoError, ValueError):
     """A weights file that is missing, damaged, of another network, or not the one its hash names."""
+
+
+class SnapshotError(ImpastoError, ValueError):
+    """A checkpoint that is damaged, of another run, or cannot be written."""
 
 
 class OptionsError(ImpastoError, ValueError):
@@ -42,3 +48,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
     )
+
+
+@contextmanager
+def memory_told(size: int) -> Iterator[None]:
+    """Tells what would fit where memory runs out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = f"try size {size // 2}" if size > 1 else "close other programs"
+        raise OutOfMemoryError(f"size {size} does not fit into this machine's memory: {remedy}") from error

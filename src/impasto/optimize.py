@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -43,6 +43,22 @@ class Point:
 
     image: Tensor  # [1, 3, H, W], in 0..1 where it is clipped
     value: Value
+    progress: Progress | None = None  # of the method that has reached it; it goes on with the method
+
+
+@dataclass
+class Progress:
+    """All that a method knows after an evaluation: from it, it goes on to the same bytes."""
+
+    point: Point
+    best: Point
+    size: float  # of the next first step of L-BFGS, in 0..1; of every step of Adam
+    unit: float  # of the gradients
+    evaluations: int = 1
+    restarts: int = 0
+    pairs: deque[tuple[Tensor, Tensor, float]] = field(default_factory=deque)  # of L-BFGS: s, y, 1 / sᵀy
+    scale: float = 1.0  # of L-BFGS: γ
+    moments: tuple[Tensor, ...] = ()  # of Adam
 
 
 Function = Callable[[Tensor], Value]
@@ -57,47 +73,51 @@ def minimize(
     clip: bool = True,
     learning_rate: float = LEARNING_RATE,
     beta2: float = BETA2,
+    progress: Progress | None = None,
 ) -> Iterator[Point]:
     """Yields, after each evaluation, the point that was reached; the last is the best that L-BFGS has found.
 
-    clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's.
+    clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's. progress: of an earlier
+    call, to go on from in place of the start.
 
     Raises:
         DivergedError: when the value is not a number at the start, or again after three more careful restarts.
     """
-    point = _evaluated(function, start)
-    if not math.isfinite(point.value.loss):
-        raise DivergedError("the loss is not a number at the very start: the options or weights are too extreme")
-    yield point
+    if progress is None:
+        point = _evaluated(function, start)
+        if not math.isfinite(point.value.loss):
+            raise DivergedError("the loss is not a number at the very start: the options or weights are too extreme")
+        progress = Progress(point, point, FIRST_STEP if method == "lbfgs" else learning_rate, _unit(point.value.grad))
+        yield replace(point, progress=progress)
     if method == "lbfgs":
-        yield from _lbfgs(function, point, evaluations - 1, clip)
+        yield from _lbfgs(function, progress, evaluations, clip)
     else:
-        yield from _adam(function, point, evaluations - 1, clip=clip, rate=learning_rate, beta2=beta2)
+        yield from _adam(function, progress, evaluations, clip=clip, beta2=beta2)
 
 
-def _lbfgs(function: Function, point: Point, evaluations: int, clip: bool) -> Iterator[Point]:
+def _lbfgs(function: Function, now: Progress, evaluations: int, clip: bool) -> Iterator[Point]:
     """L-BFGS with unit steps (Liu & Nocedal 1989), projected onto the box 0..1.
 
     Step and difference of the gradients are taken between projected points, so that every pair is a true one.
     """
-    smooth = Preconditioner(point.image)
-    best, memory, size, restarts = point, Memory(HISTORY, smooth), FIRST_STEP, 0
-    unit = _unit(point.value.grad)
-    for evaluation in range(evaluations):
+    memory = Memory(HISTORY, Preconditioner(now.point.image), now.pairs, now.scale)
+    while now.evaluations < evaluations:
+        point = now.point
         free = _free(point) if clip else torch.ones_like(point.image)
-        direction = memory.direction(point.value.grad * (free / unit)) * free
+        direction = memory.direction(point.value.grad * (free / now.unit)) * free
         if not memory.pairs:
-            direction *= size / direction.square().mean().sqrt().clamp_min(1e-30)
+            direction *= now.size / direction.square().mean().sqrt().clamp_min(1e-30)
         step = _evaluated(function, _bounded(point.image - direction, clip))
-        if not math.isfinite(step.value.loss) or step.value.loss > EXPLODED * best.value.loss:
-            restarts += not math.isfinite(step.value.loss)
-            _check_restarts(restarts)
-            point, memory, size = best, Memory(HISTORY, smooth), size / 4
+        if not math.isfinite(step.value.loss) or step.value.loss > EXPLODED * now.best.value.loss:
+            now.restarts += not math.isfinite(step.value.loss)
+            _check_restarts(now.restarts)
+            memory.forget()
+            now.point, now.size = now.best, now.size / 4
         else:
-            memory.add(step.image - point.image, (step.value.grad - point.value.grad).div_(unit))
-            point = step
-            best = min(best, point, key=lambda candidate: candidate.value.loss)
-        yield best if evaluation == evaluations - 1 else point
+            memory.add(step.image - point.image, (step.value.grad - point.value.grad).div_(now.unit))
+            now.point, now.best = step, min(now.best, step, key=lambda candidate: candidate.value.loss)
+        now.evaluations, now.pairs, now.scale = now.evaluations + 1, memory.pairs, memory.scale
+        yield replace(now.best if now.evaluations == evaluations else now.point, progress=now)
 
 
 class Preconditioner:
@@ -124,10 +144,21 @@ class Preconditioner:
 class Memory:
     """The last pairs (s, y) of steps and gradient differences, which stand for an inverse Hessian."""
 
-    def __init__(self, history: int, guess: Callable[[Tensor], Tensor]) -> None:
-        self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)  # s, y, 1 / sᵀy
+    def __init__(
+        self,
+        history: int,
+        guess: Callable[[Tensor], Tensor],
+        pairs: Iterable[tuple[Tensor, Tensor, float]] = (),
+        scale: float = 1.0,
+    ) -> None:
+        self.pairs = deque(pairs, maxlen=history)  # s, y, 1 / sᵀy
         self.guess = guess  # P: the inverse Hessian is first taken for γ P
-        self.scale = 1.0  # γ = sᵀy / yᵀPy of the last pair
+        self.scale = scale  # γ = sᵀy / yᵀPy of the last pair
+
+    def forget(self) -> None:
+        """As if it were new."""
+        self.pairs.clear()
+        self.scale = 1.0
 
     def add(self, step: Tensor, difference: Tensor) -> None:
         """Remembers a pair, unless the function was not convex along it."""
@@ -149,25 +180,24 @@ class Memory:
         return direction
 
 
-def _adam(
-    function: Function, point: Point, evaluations: int, *, clip: bool, rate: float, beta2: float
-) -> Iterator[Point]:
+def _adam(function: Function, now: Progress, evaluations: int, *, clip: bool, beta2: float) -> Iterator[Point]:
     """Adam (Kingma & Ba 2015, alg. 1), each step projected onto the box 0..1; its ε would be lost in rounding."""
-    first, second = torch.zeros_like(point.image), torch.zeros_like(point.image)
-    best, restarts, unit = point, 0, _unit(point.value.grad)
-    for count in range(1, evaluations + 1):
-        grad = point.value.grad / unit
+    now.moments = now.moments or (torch.zeros_like(now.point.image), torch.zeros_like(now.point.image))
+    first, second = now.moments
+    while now.evaluations < evaluations:
+        grad, count = now.point.value.grad / now.unit, now.evaluations
         first.lerp_(grad, 0.1)
         second.lerp_(grad.square(), 1 - beta2)
-        step = rate * (first / (1 - 0.9**count)) / ((second / (1 - beta2**count)).sqrt() + 1e-30)
-        point = _evaluated(function, _bounded(point.image - step, clip))
+        step = now.size * (first / (1 - 0.9**count)) / ((second / (1 - beta2**count)).sqrt() + 1e-30)
+        point = _evaluated(function, _bounded(now.point.image - step, clip))
         if not math.isfinite(point.value.loss):
-            restarts += 1
-            _check_restarts(restarts)
-            point, rate = best, rate / 4
+            now.restarts += 1
+            _check_restarts(now.restarts)
+            point, now.size = now.best, now.size / 4
             first.zero_()
-        best = min(best, point, key=lambda candidate: candidate.value.loss)
-        yield point
+        now.point, now.best = point, min(now.best, point, key=lambda candidate: candidate.value.loss)
+        now.evaluations += 1
+        yield replace(point, progress=now)
 
 
 def _bounded(image: Tensor, clip: bool) -> Tensor:

@@ -124,6 +124,19 @@ class Options(BaseModel):
         description="Refuse pictures with more pixels than this; a result may have the default's.",
     )
 
+    @property
+    def unused(self) -> list[str]:
+        """What of these options comes to nothing, for people."""
+        defaults, notes = Options(), []
+        if set(self.iterations) == {1}:
+            notes.append("a single evaluation takes no step: the picture stays what it starts from")
+        for name in ("learning_rate", "beta2"):
+            if self.optimizer == "lbfgs" and getattr(self, name) != getattr(defaults, name):
+                notes.append(f"{name} is Adam's: L-BFGS has no use for it")
+        if self.borders == "circular" and self.bleed not in (0, defaults.bleed):
+            notes.append("a picture with circular borders has no bleed")
+        return notes
+
     def __eq__(self, other: object) -> bool:
         """Whether all values are the same; a picture in memory is the same as itself alone."""
         return isinstance(other, Options) and all(

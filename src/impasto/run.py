@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,13 +13,15 @@ from torch import Tensor
 
 from impasto import __version__, optimize, pyramid, strength
 from impasto.device import Compute
-from impasto.errors import OutOfMemoryError, is_out_of_memory
+from impasto.errors import memory_told
 from impasto.image import Picture
 from impasto.losses import LEVELS
 from impasto.materials import Materials
 from impasto.objective import Formulas, from_images, unrelated_error
+from impasto.optimize import Point
 from impasto.options import Options
 from impasto.shared import Shared
+from impasto.snapshots import Snapshot, Snapshots
 from impasto.stage import Stage
 from impasto.states import Behind, Iterate, Result
 from impasto.tiles import plan
@@ -28,18 +29,6 @@ from impasto.vgg import Encoder
 from impasto.weights import BUILTIN, WeightsInfo
 
 WHOLE = 1088  # longest side, with bleed, that is computed in one piece; larger pictures go in tiles of that size
-
-
-@contextmanager
-def memory_told(size: int) -> Iterator[None]:
-    """Tells what would fit where memory runs out."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        remedy = f"try size {size // 2}" if size > 1 else "close other programs"
-        raise OutOfMemoryError(f"size {size} does not fit into this machine's memory: {remedy}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +45,7 @@ class Transfer:
     encoder: Encoder
     preparation: float  # seconds
     shared: Shared | None = None  # with other runs
+    snapshots: Snapshots | None = None  # where it is kept meanwhile
 
     def __iter__(self) -> Iterator[Iterate]:
         with memory_told(self.size):
@@ -106,7 +96,7 @@ class Transfer:
         """What could not be honoured in the pictures, for people."""
         pictures = [self.materials.content, *self.materials.styles, self.start, self.continued]
         notes = [note for picture in pictures if picture for note in picture.notes]
-        notes += _unused(self.options, self.schedule)
+        notes += self.options.unused
         short = self.materials.shortfalls if self.materials.stroke != 1 else []
         return notes + [
             f"style {number} is smaller than its strokes ask for, and is not enlarged" for number in short
@@ -127,13 +117,23 @@ class Transfer:
     def _paint(self) -> Iterator[Iterate]:
         began, behind = time.perf_counter() - self.preparation, self._behind()
         dial = self.options.content_weight is None and self.materials.content is not None
+        left = self.snapshots.newest(self.compute.device) if self.snapshots else None
+        if left is not None:
+            began -= left.numbers.seconds
         for index, (scale, steps) in enumerate(self.schedule, 1):
+            if left is not None and scale < left.numbers.scale:
+                dial = False
+                continue
             content, known = self.materials.photograph(scale), self._known(index)
-            for state in self._scale(scale, steps, content, behind, dial=dial) if known is None else [known]:
-                yield replace(state, seconds=time.perf_counter() - began)
-            behind, dial = Behind(state.image, content, state.next_weight, state.evaluations), False
+            for state in self._scale(scale, steps, content, left or behind, dial=dial) if known is None else [known]:
+                timed = replace(state, seconds=time.perf_counter() - began)
+                if self.snapshots:
+                    self.snapshots.take(timed)
+                yield timed
+            behind, dial, left = Behind(state.image, content, state.next_weight, state.evaluations), False, None
             if self.shared and known is None:
-                self.shared.keep("scale", self._key(index), replace(state, finish=None), _bytes(state.image))
+                kept = replace(state, finish=None, point=None)
+                self.shared.keep("scale", self._key(index), kept, _bytes(state.image))
 
     def _known(self, count: int) -> Iterate | None:
         """The last state of so many scales, if another run has painted them."""
@@ -143,25 +143,34 @@ class Transfer:
         return replace(known, scales=self._scales, finish=self._finish(known.scale))
 
     def _scale(
-        self, scale: int, steps: int, content: Tensor, behind: Behind | None, *, dial: bool
+        self, scale: int, steps: int, content: Tensor, behind: Behind | Snapshot | None, *, dial: bool
     ) -> Iterator[Iterate]:
         """Every evaluation of a scale; with the dial, in rounds, each with a weight corrected by the one before."""
-        if behind is None:
-            picture, weight, done = self._first(content), self._first_weight(), 0
+        finish, progress, step = self._finish(scale), None, 0
+        if isinstance(behind, Snapshot):
+            past, progress, canvas = behind.numbers, behind.progress, behind.canvas
+            weight, step, done = past.next_weight, past.step, past.evaluations - past.step
         else:
-            picture, weight, done = self._enlarged(behind, content), behind.weight, behind.evaluations
-        canvas, step = pyramid.with_bleed(picture, self._bleed)[0], 0
+            weight, done = (behind.weight, behind.evaluations) if behind else (self._first_weight(), 0)
+            picture = self._enlarged(behind, content) if behind else self._first(content)
+            canvas = pyramid.with_bleed(picture, self._bleed)[0]
         target = self._target_error(content, scale) if dial else None
-        stage, finish = self._stage(content, scale, weight), self._finish(scale)
-        for evaluations in strength.rounds(steps) if dial else [steps]:
-            for number, point in enumerate(self._minimize(stage, canvas, evaluations), 1):
+        stage = self._stage(content, scale, weight)
+        if isinstance(behind, Snapshot):
+            counts, weights = (step, steps, done + step), (past.content_weight, past.next_weight)
+            point = Point(canvas, behind.progress.point.value, behind.progress)
+            image = stage.shown(canvas)
+            yield Iterate(scale, self._scales, *counts, past.losses, *weights, 0.0, image, finish, point)
+        for evaluations, before in strength.left(strength.rounds(steps) if dial else [steps], step):
+            points = self._minimize(stage, canvas, evaluations, progress if before else None)
+            for number, point in enumerate(points, before + 1):
                 step, canvas = step + 1, point.image
                 losses, after = {"total": point.value.loss, **point.value.terms}, weight
                 if target is not None and number == evaluations:
                     error = stage.objective.content_error(losses)
                     after = strength.corrected_weight(weight, error, target, self.options.style_weight)
                 image, counts = stage.shown(canvas), (step, steps, done + step)
-                yield Iterate(scale, self._scales, *counts, losses, weight, after, 0.0, image, finish)
+                yield Iterate(scale, self._scales, *counts, losses, weight, after, 0.0, image, finish, point)
             if after != weight:
                 weight, stage = after, stage.with_content_weight(after)
 
@@ -182,7 +191,9 @@ class Transfer:
         scales = [(self.materials.shape(scale), steps) for scale, steps in self.schedule[:count]]
         return repr((recipe, options, self.materials.stroke, scales))
 
-    def _minimize(self, stage: Stage, canvas: Tensor, evaluations: int) -> Iterator[optimize.Point]:
+    def _minimize(
+        self, stage: Stage, canvas: Tensor, evaluations: int, progress: optimize.Progress | None
+    ) -> Iterator[Point]:
         options = self.options
         return optimize.minimize(
             options.optimizer,
@@ -192,6 +203,7 @@ class Transfer:
             clip=options.clip,
             learning_rate=options.learning_rate / LEVELS,
             beta2=options.beta2,
+            progress=progress,
         )
 
     @property
@@ -263,18 +275,6 @@ class Transfer:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
         stage = self._stage(self.materials.photograph(scale), scale, content_weight)
         return stage.function, stage.photograph
-
-
-def _unused(options: Options, schedule: Sequence[tuple[int, int]]) -> Iterator[str]:
-    """What options come to nothing."""
-    default = Options.model_fields
-    if all(steps == 1 for _, steps in schedule):
-        yield "a single evaluation takes no step: the picture stays what it starts from"
-    for name in ("learning_rate", "beta2"):
-        if options.optimizer == "lbfgs" and getattr(options, name) != default[name].default:
-            yield f"{name} is Adam's: L-BFGS has no use for it"
-    if options.borders == "circular" and options.bleed not in (0, default["bleed"].default):
-        yield "a picture with circular borders has no bleed"
 
 
 def _bytes(image: Tensor) -> int:

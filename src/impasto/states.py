@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.image import to_pil
+from impasto.optimize import Point
 from impasto.output import save_image
 
 
@@ -29,6 +30,7 @@ class Iterate:
     seconds: float  # of preparing, and since the run began
     image: Tensor  # [1, 3, H, W], sRGB, in 0..1 where it is clipped; to be read only: the run goes on from it
     finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts
+    point: Point | None = None  # of the optimiser, on the canvas
 
     @property
     def last(self) -> bool:

@@ -8,6 +8,8 @@ coarsest scale is painted, where an evaluation is cheapest; the scales above kee
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 FULL = 0.75  # of the way, at strength 1: beyond it little is left of the photograph
 START = 0.1  # the weight to begin with: right for an average pair at strength 0.5
 LEAST, MOST = 0.002, 100.0
@@ -38,6 +40,15 @@ def rounds(evaluations: int) -> list[int]:
         return [evaluations]
     later = evaluations * 3 // 10
     return [evaluations - 2 * later, later, later]
+
+
+def left(rounds: Iterable[int], done: int) -> Iterator[tuple[int, int]]:
+    """The evaluations of each round that is not done after so many, and how many of them are."""
+    for evaluations in rounds:
+        before = min(done, evaluations)
+        done -= before
+        if before < evaluations:
+            yield evaluations, before
 
 
 def _bounded(share: float, style_weight: float) -> float:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 from impasto.architecture import CONVOLUTIONS
 from impasto.device import Compute, choose_compute
-from impasto.errors import OptionsError
+from impasto.errors import OptionsError, memory_told
 from impasto.image import Picture, Source, check_result, fit, open_picture
 from impasto.imagefile import describe
 from impasto.limits import MAX_PIXELS
@@ -19,8 +21,9 @@ from impasto.options import Options, check_texture, make_options, make_texture_o
 from impasto.recipe import read_recipe
 from impasto.regions import Division, Mask, divide, read_mask
 from impasto.remake import check_files, check_recipe, continued_options
-from impasto.run import Transfer, memory_told
+from impasto.run import Transfer
 from impasto.shared import Shared
+from impasto.snapshots import Snapshots
 from impasto.states import Iterate, Result
 from impasto.styles import builtin_name, style_source
 from impasto.vgg import Encoder
@@ -65,13 +68,15 @@ def prepare(
     options: Options | None = None,
     continued: Source | None = None,
     shared: Shared | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     **values: Any,
 ) -> Transfer:
     """Opens and checks everything, so that what cannot work fails here, and starts nothing.
 
     continued: a picture to go on from at a larger size. From a file its recipe is taken, too: then `values` say what
     is to be different, and content and styles have to be those that it was painted with. shared: what several runs
-    need, so that it is made once.
+    need, so that it is made once. checkpoint: a folder in which the run is kept every half minute, and from which the
+    same run goes on, to the same bytes.
     """
     started = time.perf_counter()
     recipe = None
@@ -100,7 +105,7 @@ def prepare(
     transfer = _prepare(photograph, size, style, options, shared, continued=before, started=started)
     if recipe is not None:
         _check_same(recipe, transfer)
-    return transfer
+    return _with_snapshots(transfer, checkpoint)
 
 
 def texture(
@@ -130,13 +135,24 @@ def prepare_texture(
     tileable: bool = False,
     preset: str | os.PathLike[str] | None = None,
     options: Options | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     **values: Any,
 ) -> Transfer:
     """As `prepare`, for `texture`."""
     started = time.perf_counter()
     options = _chosen(options, preset, values, partial(make_texture_options, size, tileable=tileable))
     check_texture(options, tileable)
-    return _prepare(None, (size[1], size[0]), style, options, None, started=started)
+    transfer = _prepare(None, (size[1], size[0]), style, options, None, started=started)
+    return _with_snapshots(transfer, checkpoint)
+
+
+def _with_snapshots(transfer: Transfer, folder: str | os.PathLike[str] | None) -> Transfer:
+    """The same run, kept in a folder. SnapshotError for one that does not do."""
+    if folder is None:
+        return transfer
+    snapshots = Snapshots(folder, json.dumps(transfer.recipe, sort_keys=True))
+    snapshots.check()
+    return replace(transfer, snapshots=snapshots)
 
 
 def _result(transfer: Transfer) -> Result:

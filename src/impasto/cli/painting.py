@@ -23,6 +23,8 @@ OUTPUT_FLAGS = (
     click.option("--preset", metavar="NAME|FILE.toml", help="Options to begin with; see `impasto presets`."),
     click.option("--save-every", type=click.IntRange(1), metavar="N", help="Keep a picture of every Nth evaluation."),
     click.option("--preview", is_flag=True, help="Keep the output fresh while it is painted."),
+    click.option("--checkpoint", metavar="DIR", help="Keep the run there; the same command goes on from it."),
+    click.option("--resume", is_flag=True, help="Begin nothing anew: go on from --checkpoint."),
     click.option("--no-clobber", is_flag=True, help="Refuse to replace a file."),
     click.option("--json", "as_json", is_flag=True, help="Print the record of the run as JSON."),
     click.option("--quiet", is_flag=True, help="Print nothing but errors."),
@@ -34,11 +36,13 @@ class Output:
     """What becomes of a run's picture, by those flags."""
 
     path: str
-    preset: str | None
-    save_every: int | None
-    preview: bool
-    clobber: bool
     report: Report
+    clobber: bool
+    preset: str | None = None
+    save_every: int | None = None
+    preview: bool = False
+    checkpoint: str | None = None
+    resume: bool = False
 
     def files(self, content: str | None, styles: tuple[str, ...], source: str | None = None) -> Files:
         """The files of a run with this output."""
@@ -52,7 +56,9 @@ def with_output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_output(*arguments: Any, as_json: bool, quiet: bool, no_clobber: bool, **flags: Any) -> Any:
-        own = {name: flags.pop(name) for name in ("preset", "save_every", "preview")}
+        own = {name: flags.pop(name) for name in ("preset", "save_every", "preview", "checkpoint", "resume")}
+        if own["resume"] and own["checkpoint"] is None:
+            raise click.UsageError("--resume goes on from a folder: give --checkpoint DIR")
         report = Report(as_json=as_json, quiet=quiet)
         output = Output(flags.pop("output"), clobber=not no_clobber, report=report, **own)
         return command(*arguments, output=output, **flags)
@@ -72,6 +78,8 @@ def paint(
         from impasto.device import peak_memory
 
         transfer = prepare()
+        if output.resume and transfer.snapshots:
+            transfer.snapshots.require()
         steps = [evaluations for _, evaluations in transfer.schedule]
         files.check_frames(options, sum(steps))
         report.notes(transfer.notes)
@@ -80,12 +88,18 @@ def paint(
         state, ending = _follow(transfer, [begin(steps), saver.watch], interrupts)
         picture = saver.save(state, files.output)
         ending = ending or interrupts.noted()
+        if transfer.snapshots and transfer.snapshots.problem:
+            report.notes([transfer.snapshots.problem])
+        elif transfer.snapshots and state.last:
+            transfer.snapshots.clear()
     peak = peak_memory(transfer.compute.device)
     try:
         report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
     finally:  # the same Ctrl-C may have ended the reader of our pipe
         if ending is not None:
             ending.add_note(kept(files.output, state))
+            if transfer.snapshots and transfer.snapshots.file.exists():
+                ending.add_note("the run is kept, too: the same command goes on from there")
             raise ending
 
 

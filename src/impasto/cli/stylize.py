@@ -66,7 +66,7 @@ def stylize(
     def prepare() -> Transfer:
         from impasto.transfer import prepare
 
-        return prepare(content, styles, options=options, continued=source)
+        return prepare(content, styles, options=options, continued=source, checkpoint=output.checkpoint)
 
     paint(output, files, options, prepare, session.interrupts)
 

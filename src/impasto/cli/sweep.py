@@ -217,7 +217,7 @@ def _render(
     target = output or str(Path(sheet).with_name(f"{Path(sheet).stem}-{label.upper()}.png"))
     report = Report(as_json=False, quiet=quiet)
     check_output(target, [sheet], clobber=clobber)
-    wanted_output = Output(target, preset=None, save_every=None, preview=False, clobber=clobber, report=report)
+    wanted_output = Output(target, clobber=clobber, report=report)
     painted = wanted_output.files(content, styles)
     painted.check(options)
 

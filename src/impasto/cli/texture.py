@@ -46,7 +46,7 @@ def texture(
     def prepare() -> Transfer:
         from impasto.transfer import prepare_texture
 
-        return prepare_texture(styles, size, options=options)
+        return prepare_texture(styles, size, options=options, checkpoint=output.checkpoint)
 
     paint(output, files, options, prepare, session.interrupts)
 

@@ -1,0 +1,179 @@
+"""A run that was cut off goes on to the same bytes; what is damaged or of another run is refused."""
+
+import itertools
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clicalls import Caller
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
+
+from impasto import Iterate, iterate, prepare, snapshots, stylize, texture
+from impasto.errors import SnapshotError
+from impasto.snapshots import FILE
+
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
+RUN: dict[str, Any] = {"size": 40, "min_size": 20, "iterations": "8,6"}
+FLAGS = ("content.png", "style.png", "--size", "40", "--min-size", "20", "--iterations", "8,6")
+
+
+@pytest.fixture(autouse=True)
+def every_state_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "INTERVAL", -1e9)
+    monkeypatch.setattr(snapshots, "SHARE", 1e9)
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Caller:
+    monkeypatch.chdir(tmp_path)
+    return Caller(tmp_path, capsys)
+
+
+def _cut(folder: Path, count: int, **values: Any) -> None:
+    """As many evaluations of a run as that, all kept."""
+    states = iterate(CONTENT, STYLE, checkpoint=folder, **RUN | values)
+    list(itertools.islice(states, count))
+
+
+def _same(one: Iterate, other: Iterate) -> bool:
+    counts = [
+        (state.scale, state.step, state.evaluations, dict(state.losses), state.content_weight, state.next_weight)
+        for state in (one, other)
+    ]
+    return counts[0] == counts[1] and bool((one.image == other.image).all())
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 6, 8, 9, 12, 14])
+def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path, count: int) -> None:
+    """In a round of the dial, between two, between scales, at the end: 8 are 4, 2 and 2 rounds."""
+    unbroken = list(iterate(CONTENT, STYLE, **RUN))
+    _cut(tmp_path, count)
+    resumed = list(iterate(CONTENT, STYLE, checkpoint=tmp_path, **RUN))
+    assert len(resumed) == len(unbroken) - count + 1  # the state that was kept is shown again
+    assert all(itertools.starmap(_same, zip(resumed, unbroken[count - 1 :], strict=True)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"optimizer": "adam"},
+        {"optimizer": "adam", "clip": False, "preset": "seed", "height": None},
+        {"color": "content", "init": "noise"},
+        {"content_weight": 0.2, "borders": "circular"},
+        {"content_mask": np.tri(60, 80, dtype=np.uint8) * 255},
+    ],
+    ids=str,
+)
+def test_whatever_the_options(tmp_path: Path, values: dict[str, Any]) -> None:
+    unbroken = stylize(CONTENT, STYLE, **RUN | values)
+    for count in (3, 5):  # cut off twice
+        _cut(tmp_path, count, **values)
+    resumed = stylize(CONTENT, STYLE, checkpoint=tmp_path, **RUN | values)
+    assert picture_bytes(resumed) == picture_bytes(unbroken)
+    assert resumed.recipe == unbroken.recipe
+
+
+def test_textures_go_on_as_well(tmp_path: Path) -> None:
+    unbroken = texture(STYLE, (40, 30), min_size=20, iterations=4)
+    run = prepare(CONTENT, STYLE, **RUN)
+    assert run.snapshots is None
+    for _ in range(2):
+        assert texture(STYLE, (40, 30), min_size=20, iterations=4, checkpoint=tmp_path).image == unbroken.image
+
+
+def test_another_run_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    _cut(tmp_path, 3)
+    before = (tmp_path / FILE).read_bytes()
+    for values in ({"seed": 1}, {"size": 44}):
+        with pytest.raises(SnapshotError, match="is of another run, or of another version, which has not ended"):
+            prepare(CONTENT, STYLE, checkpoint=tmp_path, **RUN | values)
+    with pytest.raises(SnapshotError):
+        prepare(CONTENT, OTHER, checkpoint=tmp_path, **RUN)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_run_that_has_ended_makes_room(tmp_path: Path) -> None:
+    stylize(CONTENT, STYLE, checkpoint=tmp_path, **RUN)
+    other = stylize(CONTENT, STYLE, checkpoint=tmp_path, **RUN | {"strength": 0.9})
+    assert picture_bytes(other) == picture_bytes(stylize(CONTENT, STYLE, **RUN | {"strength": 0.9}))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text", "folder", "other"])
+def test_damage_is_told(tmp_path: Path, damage: str) -> None:
+    _cut(tmp_path, 3)
+    file = tmp_path / FILE
+    data = bytearray(file.read_bytes())
+    if damage == "folder":
+        file.unlink()
+        file.mkdir()
+    elif damage == "other":
+        save_file({"x": np.zeros(2, np.float32)}, file)
+    else:
+        data[-1000] ^= 1
+        file.write_bytes({"cut": data[:5000], "empty": b"", "flipped": data, "text": b"hello, world"}[damage])
+    with pytest.raises(SnapshotError, match=r"^checkpoint '.*' (is damaged|cannot be used)"):
+        list(iterate(CONTENT, STYLE, checkpoint=tmp_path, **RUN))
+
+
+def test_nothing_is_pickled_and_no_name_is_kept(call: Caller, tmp_path: Path) -> None:
+    list(itertools.islice(iterate("content.png", "style.png", checkpoint="kept", **RUN), 3))
+    data = Path("kept", FILE).read_bytes()
+    assert b"content.png" not in data
+    assert str(tmp_path).encode() not in data
+    with safe_open(f"kept/{FILE}", "np") as file:
+        assert set(file.metadata()) == {"impasto"}
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepare(CONTENT, STYLE, checkpoint=tmp_path, **RUN)
+    monkeypatch.setattr(snapshots, "save_file", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    last = list(run)[-1]
+    assert picture_bytes(last) == picture_bytes(stylize(CONTENT, STYLE, **RUN))
+    assert "cannot be used: No space left" in str(run.snapshots and run.snapshots.problem)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_goes_on_and_cleans_up(call: Caller) -> None:
+    assert call("stylize", *FLAGS, "-o", "whole.png").code == 0
+    list(itertools.islice(iterate("content.png", "style.png", checkpoint="kept", **RUN), 9))
+    assert call("stylize", *FLAGS, "-o", "out.png", "--checkpoint", "kept", "--resume").code == 0
+    assert Path("out.png").read_bytes() == Path("whole.png").read_bytes()
+    assert list(Path("kept").iterdir()) == []
+    outcome = call("stylize", *FLAGS, "-o", "out.png", "--checkpoint", "kept", "--resume")
+    assert (outcome.code, "is not there: leave --resume away" in outcome.err) == (1, True)
+    outcome = call("stylize", *FLAGS, "-o", "out.png", "--resume")
+    assert (outcome.code, "give --checkpoint DIR" in outcome.err) == (2, True)
+    outcome = call("stylize", *FLAGS, "-o", "out.png", "--checkpoint", "content.png")
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+
+
+def test_kill_9_loses_no_more_than_the_last_interval(call: Caller) -> None:
+    """The real command, killed in the middle of it, and the same command again."""
+    flags = ("stylize", *FLAGS[:-1], "300,6")
+    often = (
+        "from impasto import snapshots as s; s.INTERVAL, s.SHARE = -1.0, 1e9;"
+        "from impasto.__main__ import main; exit(main())"
+    )
+    command = [sys.executable, "-m", "impasto"]
+    assert subprocess.run([*command, *flags, "-o", "whole.png"], check=False).returncode == 0
+    on = (*flags, "-o", "out.png", "--checkpoint", "kept")
+    killed = subprocess.Popen([sys.executable, "-c", often, *on], stderr=subprocess.DEVNULL)
+    while not Path("kept", FILE).exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait(10) == -signal.SIGKILL
+    assert not Path("out.png").exists()
+    assert subprocess.run([*command, *on, "--resume"], check=False).returncode == 0
+    assert Path("out.png").read_bytes() == Path("whole.png").read_bytes()
+    assert list(Path("kept").iterdir()) == []
