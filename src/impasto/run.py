@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -125,15 +125,20 @@ class Transfer:
                 dial = False
                 continue
             content, known = self.materials.photograph(scale), self._known(index)
-            for state in self._scale(scale, steps, content, left or behind, dial=dial) if known is None else [known]:
-                timed = replace(state, seconds=time.perf_counter() - began)
-                if self.snapshots:
-                    self.snapshots.take(timed)
-                yield timed
+            painted = [known] if known else self._scale(scale, steps, content, left or behind, dial=dial)
+            for state in self._timed(painted, began):
+                yield state
             behind, dial, left = Behind(state.image, content, state.next_weight, state.evaluations), False, None
             if self.shared and known is None:
-                kept = replace(state, finish=None, point=None)
-                self.shared.keep("scale", self._key(index), kept, _bytes(state.image))
+                self.shared.keep("scale", self._key(index), replace(state, finish=None), _bytes(state.image))
+
+    def _timed(self, states: Iterable[Iterate], began: float) -> Iterator[Iterate]:
+        """States with their time, once a snapshot may have been taken: who keeps them keeps no optimiser."""
+        for state in states:
+            timed = replace(state, seconds=time.perf_counter() - began)
+            if self.snapshots:
+                self.snapshots.take(timed)
+            yield replace(timed, point=None)
 
     def _known(self, count: int) -> Iterate | None:
         """The last state of so many scales, if another run has painted them."""

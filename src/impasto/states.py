@@ -30,7 +30,7 @@ class Iterate:
     seconds: float  # of preparing, and since the run began
     image: Tensor  # [1, 3, H, W], sRGB, in 0..1 where it is clipped; to be read only: the run goes on from it
     finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts
-    point: Point | None = None  # of the optimiser, on the canvas
+    point: Point | None = None  # of the optimiser, on the canvas: until a snapshot may have been taken
 
     @property
     def last(self) -> bool:
