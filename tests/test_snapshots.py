@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clicalls import Caller
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
 
@@ -132,14 +132,16 @@ def test_nothing_is_pickled_and_no_name_is_kept(call: Caller, tmp_path: Path) ->
         assert set(file.metadata()) == {"impasto"}
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), SafetensorError("I/O error: No space left")])
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     run = prepare(CONTENT, STYLE, checkpoint=tmp_path, **RUN)
-    monkeypatch.setattr(snapshots, "save_file", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    monkeypatch.setattr(snapshots, "save_file", lambda *_: (_ for _ in ()).throw(error))
     last = list(run)[-1]
     assert picture_bytes(last) == picture_bytes(stylize(CONTENT, STYLE, **RUN))
-    assert "cannot be used: No space left" in str(run.snapshots and run.snapshots.problem)
+    assert "could not be written, and is as old as it is: " in str(run.snapshots and run.snapshots.problem)
+    assert "No space left" in str(run.snapshots and run.snapshots.problem)
     assert list(tmp_path.iterdir()) == []
 
 

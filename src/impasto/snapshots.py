@@ -26,7 +26,7 @@ from torch import Tensor
 
 from impasto import atomic
 from impasto.cache import code_version
-from impasto.errors import SnapshotError
+from impasto.errors import SnapshotError, is_out_of_memory
 from impasto.imagefile import describe
 from impasto.optimize import Point, Progress, Value
 from impasto.states import Iterate
@@ -119,10 +119,10 @@ class Snapshots:
         numbers = Numbers(run=self.run, sha256=_hash(tensors), finished=state.last, **alike, **described)
         metadata = {_KEY: numbers.model_dump_json()}
         try:
-            with _naming(self.file):
-                atomic.replace(self.file, lambda path: save_file(tensors, path, metadata))
-        except SnapshotError as error:
-            self.problem = str(error)
+            atomic.replace(self.file, lambda path: save_file(tensors, path, metadata))
+        except (OSError, SafetensorError) as error:  # the latter of a full disk, too
+            reason = getattr(error, "strerror", None) or str(error)
+            self.problem = f"checkpoint {describe(self.file)} could not be written, and is as old as it is: {reason}"
         now = time.perf_counter()
         self._due = now + max(INTERVAL, (now - began) / SHARE)
 
@@ -154,7 +154,9 @@ def _naming(file: Path) -> Iterator[None]:
         raise SnapshotError(f"{subject} {error}") from None
     except OSError as error:
         raise SnapshotError(f"{subject} cannot be used: {error.strerror or error}") from None
-    except (SafetensorError, ValueError, LookupError, RuntimeError):  # pydantic's are ValueErrors
+    except (SafetensorError, ValueError, LookupError, RuntimeError) as error:  # pydantic's are ValueErrors
+        if is_out_of_memory(error):
+            raise
         raise SnapshotError(f"{subject} is damaged: remove it to begin anew") from None
 
 
