@@ -5,22 +5,18 @@ A cell is kept under a hash of all that its bytes depend on: the picture, and th
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import PIL
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from impasto import atomic
-from impasto.cache import cache_folder, code_version
+from impasto.cache import cache_folder
 from impasto.errors import ImageError
 from impasto.image import Source
 from impasto.imagefile import naming, parse, read
@@ -73,14 +69,7 @@ def finished_cell(one: Combination, run: Transfer, state: Iterate) -> Finished:
 
 def place_of(run: Transfer) -> Path:
     """Where the finished picture of a run is kept: under a hash of all that its bytes depend on."""
-    text = json.dumps(run.recipe, sort_keys=True) + _code_version()
-    return cache_folder() / "sweeps" / f"{hashlib.sha256(text.encode()).hexdigest()}.png"
-
-
-@cache
-def _code_version() -> str:
-    """Of all that is ours: what an older version has painted is not taken for this one's."""
-    return code_version(Path(__file__).parent, np.__version__, PIL.__version__)
+    return cache_folder() / "sweeps" / f"{run.identity}.png"
 
 
 def keep_cell(place: Path, cell: Finished) -> None:

@@ -10,6 +10,8 @@ from typing import Any, TypeGuard
 
 from impasto.errors import ImageError, OptionsError
 from impasto.imagefile import describe
+from impasto.limits import MAX_PIXELS
+from impasto.recipe import read_recipe
 from impasto.styles import kept_styles
 from impasto.weights import available_weights
 
@@ -21,6 +23,13 @@ FILE_OPTIONS = {
     "content_mask": "a content mask",
     "style_mask": "a style mask",
 }
+
+
+def run_recipe(picture: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
+    """The recipe of one run inside a picture; ImageError where there is none, or another."""
+    recipe: dict[str, Any] = read_recipe(picture, max_pixels=max_pixels)
+    check_recipe(recipe, picture)
+    return recipe
 
 
 def check_recipe(recipe: Mapping[str, Any], picture: object) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL
 import torch
 from torch import Tensor
 
 from impasto import __version__, optimize, pyramid, strength
+from impasto.cache import code_version
 from impasto.device import Compute
 from impasto.errors import memory_told
 from impasto.image import Picture
@@ -79,6 +85,12 @@ class Transfer:
             "computed": asdict(self.compute) | {"threads": torch.get_num_threads(), "torch": torch.__version__},
         }
 
+    @cached_property
+    def identity(self) -> str:
+        """A hash of all that the bytes of its pictures depend on: the recipe, and the code with its libraries."""
+        code = code_version(Path(__file__).parent, np.__version__, PIL.__version__)
+        return hashlib.sha256((json.dumps(self.recipe, sort_keys=True) + code).encode()).hexdigest()
+
     def recipe_of(self, state: Iterate) -> dict[str, Any]:
         """The recipe of a state: with its content weight and the one to go on with, and how far it got."""
         reached = {} if state.last else {"reached": {"scale": state.scale, "evaluations": state.evaluations}}
@@ -130,7 +142,7 @@ class Transfer:
                 yield state
             behind, dial, left = Behind(state.image, content, state.next_weight, state.evaluations), False, None
             if self.shared and known is None:
-                self.shared.keep("scale", self._key(index), replace(state, finish=None), _bytes(state.image))
+                self.shared.keep("scale", self._key(index), replace(state, finish=None), state.image.nbytes)
 
     def _timed(self, states: Iterable[Iterate], began: float) -> Iterator[Iterate]:
         """States with their time, once a snapshot may have been taken: who keeps them keeps no optimiser."""
@@ -280,7 +292,3 @@ class Transfer:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
         stage = self._stage(self.materials.photograph(scale), scale, content_weight)
         return stage.function, stage.photograph
-
-
-def _bytes(image: Tensor) -> int:
-    return image.numel() * image.element_size()

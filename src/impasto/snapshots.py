@@ -2,7 +2,7 @@
 
 One file, safetensors with JSON in its header: pictures, gradients and what the optimiser remembers as they are, and
 the numbers beside them. It is replaced only by a whole newer one, and belongs to one run, known by its recipe
-and code.
+and code: `run.Transfer.identity`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from impasto import atomic
-from impasto.cache import code_version
 from impasto.errors import SnapshotError, is_out_of_memory
 from impasto.imagefile import describe
 from impasto.optimize import Point, Progress, Value
@@ -77,9 +75,9 @@ class Snapshots:
     """The folder of one run's snapshots."""
 
     def __init__(self, folder: str | os.PathLike[str], run: str) -> None:
-        """run: what makes it the same run, such as its recipe."""
+        """run: what the same run has, and no other."""
         self.file = Path(folder) / FILE
-        self.run = hashlib.sha256((run + _code_version()).encode()).hexdigest()
+        self.run = run
         self.problem: str | None = None  # why no more can be kept
         self._due = time.perf_counter() + INTERVAL
 
@@ -158,11 +156,6 @@ def _naming(file: Path) -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         raise SnapshotError(f"{subject} is damaged: remove it to begin anew") from None
-
-
-@cache
-def _code_version() -> str:
-    return code_version(Path(__file__).parent, torch.__version__)
 
 
 def _packed(point: Point) -> tuple[dict[str, Tensor], dict[str, Any]]:

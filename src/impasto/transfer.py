@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,9 +17,8 @@ from impasto.imagefile import describe
 from impasto.limits import MAX_PIXELS
 from impasto.materials import COLOR_SIDE, Materials
 from impasto.options import Options, check_texture, make_options, make_texture_options
-from impasto.recipe import read_recipe
 from impasto.regions import Division, Mask, divide, read_mask
-from impasto.remake import check_files, check_recipe, continued_options
+from impasto.remake import check_files, continued_options, run_recipe
 from impasto.run import Transfer
 from impasto.shared import Shared
 from impasto.snapshots import Snapshots
@@ -84,8 +82,7 @@ def prepare(
         limits = (
             options if isinstance(options, Options) else make_options(max_pixels=values.get("max_pixels", MAX_PIXELS))
         )
-        recipe = read_recipe(continued, max_pixels=limits.max_pixels)
-        check_recipe(recipe, continued)
+        recipe = run_recipe(continued, limits.max_pixels)
     if recipe is not None and options is None:
         if preset is not None:
             raise OptionsError("a continued picture brings its options: give single values, and no preset")
@@ -150,7 +147,7 @@ def _with_snapshots(transfer: Transfer, folder: str | os.PathLike[str] | None) -
     """The same run, kept in a folder. SnapshotError for one that does not do."""
     if folder is None:
         return transfer
-    snapshots = Snapshots(folder, json.dumps(transfer.recipe, sort_keys=True))
+    snapshots = Snapshots(folder, transfer.identity)
     snapshots.check()
     return replace(transfer, snapshots=snapshots)
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,13 @@ class Sweep:
         width = len(across.values)
         rows = [cells[start : start + width] for start in range(0, len(cells), width)]
         title = f"{option_words(across.name)}" + (f" × {option_words(down[0].name)}" if down else "")
-        references = [self._reference(self.content, "photograph")]
-        references += [self._reference(style_source(style), "style") for style in self.styles]
-        return Sheet(rows, title[:1].upper() + title[1:], references=references)
+        return Sheet(rows, title[:1].upper() + title[1:], references=self._references)
+
+    @cached_property
+    def _references(self) -> list[Cell]:
+        """Photograph and styles, small."""
+        styles = [self._reference(style_source(style), "style") for style in self.styles]
+        return [self._reference(self.content, "photograph"), *styles]
 
     def save(self, path: str | os.PathLike[str], *, cell_side: int | None = None) -> None:
         """Writes the sheet as PNG, JPEG, WebP, TIFF or PDF, with what it takes to render a cell inside."""

@@ -42,11 +42,9 @@ def show(picture: str, only_command: bool) -> None:
     """Print the recipe that PICTURE was made with, as JSON, and the command that makes it again."""
     from impasto.cli.command import command_line
     from impasto.imagefile import describe
-    from impasto.recipe import read_recipe
-    from impasto.remake import check_recipe, find_files, recipe_hashes
+    from impasto.remake import find_files, recipe_hashes, run_recipe
 
-    recipe: dict[str, Any] = read_recipe(picture)
-    check_recipe(recipe, picture)
+    recipe = run_recipe(picture)
     if not only_command:
         click.echo(json.dumps(recipe, indent=2))
     files = find_files(recipe_hashes(recipe), [Path(picture).parent, "."])
@@ -69,14 +67,11 @@ def _another(files: dict[str, str], suffix: str) -> str:
 
 def _before(recipe: dict[str, Any], files: dict[str, str]) -> dict[str, Any] | None:
     """The recipe of the picture that it went on from, if that is at hand."""
-    from impasto.recipe import read_recipe
-    from impasto.remake import check_recipe
+    from impasto.remake import run_recipe
 
     source = files.get(recipe.get("continued", ""))
     if source is None:
         return None
     with suppress(ImageError):
-        before: dict[str, Any] = read_recipe(source)
-        check_recipe(before, source)
-        return before
+        return run_recipe(source)
     return None

@@ -75,19 +75,17 @@ def _recall(
     source: str, content: str | None, styles: tuple[str, ...], flags: dict[str, Any]
 ) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Options, content and styles of a picture; files are found by their hashes where they are not given."""
-    from impasto.recipe import read_recipe
     from impasto.remake import (
-        check_recipe,
         continued_options,
         find_files,
         found_options,
         option_hashes,
         picture_hashes,
+        run_recipe,
     )
 
     limits = chosen_options(None, {"max_pixels": flags.get("max_pixels")})
-    recipe: dict[str, Any] = read_recipe(source, max_pixels=limits.max_pixels)
-    check_recipe(recipe, source)
+    recipe = run_recipe(source, limits.max_pixels)
     given = {"init", *given_flags(flags)}
     pictures = [] if content is not None and styles else picture_hashes(recipe)
     wanted = [*pictures, *option_hashes(recipe["options"], given)]
