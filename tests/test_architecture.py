@@ -26,7 +26,7 @@ ROWS = (
     ("output", "page", "styles"),
     ("checkpoint", "convolution", "image", "pooling", "recipe"),
     ("lettering", "notation", "paintings"),
-    ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "srgb", "workspace"),
+    ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "srgb", "views", "workspace"),
     ("fieldtypes", "presets"),
     ("errors", "limits", "shared", "threads"),
 )
@@ -42,6 +42,7 @@ KNOWS: dict[str, set[str]] = {
     "pyramid": set(),
     "strength": set(),
     "tiles": set(),
+    "views": set(),
     "workspace": set(),
     "objective": {"losses", "masks", "shared", "terms", "tiles", "vgg"},
     "stage": {"masks", "objective", "optimize", "pyramid", "tiles", "vgg"},
@@ -72,6 +73,7 @@ USE_TORCH = {
     "transfer",
     "variations",
     "vgg",
+    "views",
     "workspace",
 }
 

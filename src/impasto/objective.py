@@ -211,9 +211,9 @@ def style_targets(
     positions: dict[str, float] = {tap: float(guide.sum()) for tap, guide in guides.items()}
     for part in plan(style.shape[2], style.shape[3], tile, encoder.halo, encoder.stride):
         with encoder.not_repeated():
-            features = encoder.forward(part.crop(style))
+            features = encoder.forward(part.crop(style), part.inner)
         for tap, stride in strides.items():
-            inner = part.inner(features[tap], stride)
+            inner = features[tap]
             gram = losses.gram_matrix(inner, part.part(guides[tap], stride) if guides else None)
             sums[tap] = sums[tap] + gram if tap in sums else gram
             if not guides:
@@ -226,10 +226,10 @@ def content_targets(encoder: Encoder, content: Tensor, taps: Sequence[str], tile
     height, width = content.shape[2:]
     targets: dict[str, Tensor] = {}
     for part in plan(height, width, tile, encoder.halo, encoder.stride):
-        features = encoder.forward(part.crop(content))
+        features = encoder.forward(part.crop(content), part.inner)
         for tap in taps:
             stride = Tap.parse(tap).stride
-            inner = part.inner(features[tap], stride)
+            inner = features[tap]
             if tap not in targets:
                 shape = (1, inner.shape[1], -(-height // stride), -(-width // stride))
                 targets[tap] = torch.empty(

@@ -50,20 +50,17 @@ class StyleTerm:
         return f"style {self.tap}" + (f" region {self.region}" if self.region else "")
 
     def statistic(self, features: Tensor, tile: Tile) -> Tensor:
-        stride = Tap.parse(self.tap).stride
-        return losses.gram_matrix(tile.inner(features, stride), self._guide(tile, stride))
+        return losses.gram_matrix(features, self._guide(tile))
 
     def loss(self, statistic: Tensor) -> Tensor:
         gram = statistic / self.positions
         return losses.STYLE_LOSSES[self.formula](gram, self.target, self.positions, self.pixels)
 
     def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None:
-        stride = Tap.parse(self.tap).stride
-        inner = tile.inner(grad, stride), tile.inner(features, stride)
-        losses.add_gram_gradient(*inner, sensitivity, self._guide(tile, stride))
+        losses.add_gram_gradient(grad, features, sensitivity, self._guide(tile))
 
-    def _guide(self, tile: Tile, stride: int) -> Tensor | None:
-        return None if self.guide is None else tile.part(self.guide, stride)
+    def _guide(self, tile: Tile) -> Tensor | None:
+        return None if self.guide is None else tile.part(self.guide, Tap.parse(self.tap).stride)
 
 
 @dataclass(frozen=True)
@@ -81,20 +78,16 @@ class ContentTerm:
         return f"content {self.tap}"
 
     def statistic(self, features: Tensor, tile: Tile) -> Tensor:
-        stride = Tap.parse(self.tap).stride
-        return losses.squared_error(tile.inner(features, stride), tile.part(self.target, stride))
+        return losses.squared_error(features, self._target(tile))
 
     def loss(self, statistic: Tensor) -> Tensor:
         return losses.CONTENT_LOSSES[self.formula](statistic, self.energy, self.target.numel())
 
     def add_gradient(self, grad: Tensor, features: Tensor, tile: Tile, sensitivity: Tensor) -> None:
-        stride = Tap.parse(self.tap).stride
-        losses.add_squared_error_gradient(
-            tile.inner(grad, stride),
-            tile.inner(features, stride),
-            tile.part(self.target, stride),
-            sensitivity,
-        )
+        losses.add_squared_error_gradient(grad, features, self._target(tile), sensitivity)
+
+    def _target(self, tile: Tile) -> Tensor:
+        return tile.part(self.target, Tap.parse(self.tap).stride)
 
 
 @dataclass(frozen=True)

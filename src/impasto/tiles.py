@@ -33,12 +33,11 @@ class Tile:
         """View of the crop in an image [..., H, W]."""
         return image[..., self.crop_top : self.crop_bottom, self.crop_left : self.crop_right]
 
-    def inner(self, features: Tensor, stride: int) -> Tensor:
-        """The part of the crop's features [..., h, w] that belongs to this tile alone."""
-        top, left = (self.top - self.crop_top) // stride, (self.left - self.crop_left) // stride
-        height = -(-(self.bottom - self.top) // stride)
-        width = -(-(self.right - self.left) // stride)
-        return features[..., top : top + height, left : left + width]
+    @property
+    def inner(self) -> tuple[int, int, int, int]:
+        """Top, left, bottom and right of the tile in its crop."""
+        top, left = self.crop_top, self.crop_left
+        return self.top - top, self.left - left, self.bottom - top, self.right - left
 
     def with_next(self, image: Tensor, *axes: int) -> Tensor:
         """The tile's own pixels in its crop, and the next ones along axes 2, 3 or both where the picture has them."""
@@ -87,7 +86,7 @@ def _spans(length: int, tile: int | None, stride: int) -> Iterator[tuple[int, in
 class Encoder(Protocol):
     """What tiles need to know of an encoder; see `vgg.Encoder`."""
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]: ...
+    def forward(self, image: Tensor, inner: tuple[int, int, int, int]) -> dict[str, Tensor]: ...
     def backward(self, add_gradient: Callable[[str, Tensor], None]) -> Tensor: ...
 
 
@@ -133,7 +132,7 @@ def sum_statistics(image: Tensor, encoder: Encoder, objective: Objective, tiles:
 
 def _features(image: Tensor, encoder: Encoder, tile: Tile) -> dict[str, Tensor]:
     crop = tile.crop(image)
-    return {IMAGE: crop, **encoder.forward(crop)}
+    return {IMAGE: crop, **encoder.forward(crop, tile.inner)}
 
 
 def _sensitivities(objective: Objective, totals: Sequence[Tensor]) -> list[Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
 from impasto.pooling import POOLINGS, Pooling, PoolingName
+from impasto.views import Box, View, margins, view
 from impasto.workspace import Workspace
 
 Borders = Literal["replicate", "zeros", "circular"]
@@ -75,6 +76,10 @@ class _Layer:
     block: int
     index: int
     convolution: Convolution
+
+    @property
+    def stride(self) -> int:
+        return 1 << (self.block - 1)
 
     @property
     def before(self) -> str:
@@ -141,6 +146,9 @@ class Encoder:
             _Layer(block, index, self._convolution(tensors, f"conv{block}_{index}", method))
             for block, index in layers[: layers.index(deepest) + 1]
         ]
+        self._margins = margins([layer.pooled for layer in self.layers])
+        self._views: list[View] = []  # of the picture and of every layer
+        self._inner: Box = (0, 0, 0, 0)
         # Of every layer, [H, W, K]: after the ReLU, unless the layer is tapped before it.
         self._outputs: list[Tensor] = []
 
@@ -164,22 +172,31 @@ class Encoder:
         finally:
             self.borders = before
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Picture [1, 3, H, W], sRGB in 0..1 -> {tap: features [1, C, ⌈H/stride⌉, ⌈W/stride⌉]}, channels last."""
-        x = self.preprocessing.apply(image)[0].permute(1, 2, 0).to(self.dtype)
+    def forward(self, image: Tensor, inner: Box | None = None) -> dict[str, Tensor]:
+        """Picture [1, 3, H, W], sRGB in 0..1 -> {tap: features [1, C, ⌈H/stride⌉, ⌈W/stride⌉]}, channels last.
+
+        inner: a part of the picture that begins on a multiple of the deepest stride. Then only its own features
+        are given, and nothing is computed that they do not depend on.
+        """
+        size = (image.shape[2], image.shape[3])
+        self._inner = inner or (0, 0, *size)
+        places = zip([1, *(layer.stride for layer in self.layers)], self._margins, strict=True)
+        self._views = [view(size, self._inner, stride, margin) for stride, margin in places]
+        picture, *views = self._views
+        x = self.preprocessing.apply(picture.cut(image))[0].permute(1, 2, 0).to(self.dtype)
         features: dict[str, Tensor] = {}
         self._outputs = []
-        for layer in self.layers:
+        for layer, seen in zip(self.layers, views, strict=True):
             if layer.pooled:
                 x = self.pooling.forward(x)
             rectify = layer.before not in self.taps
-            x = layer.convolution.forward(self._pad(x), relu=rectify)
+            x = layer.convolution.forward(self._pad(x, seen), relu=rectify)
             self._outputs.append(x)
             if not rectify:
-                features[layer.before] = _picture(x)
+                features[layer.before] = self._wanted(x, layer, seen)
                 x = x.relu()
             if layer.after in self.taps:
-                features[layer.after] = _picture(x)
+                features[layer.after] = self._wanted(x, layer, seen)
         return features
 
     def backward(self, add_gradient: Callable[[str, Tensor], None]) -> Tensor:
@@ -188,46 +205,54 @@ class Encoder:
         `add_gradient(tap, grad)` is called once for every tap, from the deepest up, and adds the gradient of that
         tap's features, in place, to what already comes from deeper layers: grad [1, C, h, w], channels last.
         """
+        picture, *views = self._views
         grad = torch.zeros_like(self._outputs[-1])
-        for layer, output in zip(reversed(self.layers), reversed(self._outputs), strict=True):
+        for layer, output, seen in zip(reversed(self.layers), reversed(self._outputs), reversed(views), strict=True):
             if layer.after in self.taps:
-                add_gradient(layer.after, _picture(grad))
+                add_gradient(layer.after, self._wanted(grad, layer, seen))
             mask: Tensor | None = output
             if layer.before in self.taps:
                 grad, mask = torch.ops.aten.threshold_backward(grad, output, 0), None
-                add_gradient(layer.before, _picture(grad))
-            grad = self._unpad(layer.convolution.adjoint(grad, mask))
+                add_gradient(layer.before, self._wanted(grad, layer, seen))
+            grad = self._unpad(layer.convolution.adjoint(grad, mask), seen)
             if layer.pooled:
                 grad = self.pooling.adjoint(grad, self._outputs[self.layers.index(layer) - 1])
-        return self.preprocessing.adjoint(_picture(grad).to(torch.promote_types(self.dtype, torch.float32)))
+        grad = self.preprocessing.adjoint(_picture(grad).to(torch.promote_types(self.dtype, torch.float32)))
+        return picture.embedded(grad)
 
-    @property
-    def _continued(self) -> tuple[int, int]:
-        """Which rows and columns of a padded picture are repeated before its first and after its last."""
-        return (1, -2) if self.borders == "replicate" else (-2, 1)
+    def _wanted(self, x: Tensor, layer: _Layer, seen: View) -> Tensor:
+        """A layer's values [h, w, C] -> picture [1, C, h, w] of the part that was asked for."""
+        return _picture(seen.part(x, view(self._views[0].size, self._inner, layer.stride)))
 
-    def _pad(self, x: Tensor) -> Tensor:
-        """[H, W, C] -> [H+2, W+2, C]."""
+    def _pad(self, x: Tensor, seen: View) -> Tensor:
+        """What a layer's view [H, W, K] is made from, [H+2, W+2, C]: continued where the view reaches an end."""
+        if not any(seen.ends):
+            return x
+        top, left, bottom, right = seen.ends
         height, width, channels = x.shape
-        padded = self.workspace.take("padded", height + 2, width + 2, channels)
-        padded[1:-1, 1:-1] = x
-        if self.borders == "zeros":
-            padded[0], padded[-1], padded[:, 0], padded[:, -1] = 0, 0, 0, 0
-        else:
-            before, after = self._continued
-            padded[0, 1:-1], padded[-1, 1:-1] = padded[before, 1:-1], padded[after, 1:-1]
-            padded[:, 0], padded[:, -1] = padded[:, before], padded[:, after]
+        padded = self.workspace.take("padded", height + top + bottom, width + left + right, channels)
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        padded[rows, columns] = x
+        for outside, inside in self._continued(seen.ends[::2]):
+            padded[outside, columns] = 0 if self.borders == "zeros" else padded[inside, columns]
+        for outside, inside in self._continued(seen.ends[1::2]):
+            padded[:, outside] = 0 if self.borders == "zeros" else padded[:, inside]
         return padded
 
-    def _unpad(self, grad: Tensor) -> Tensor:
-        """The adjoint of `_pad`: [H+2, W+2, C] -> view [H, W, C]."""
+    def _unpad(self, grad: Tensor, seen: View) -> Tensor:
+        """The adjoint of `_pad`: [H+2, W+2, C] -> view [h, w, C]."""
+        top, left, bottom, right = seen.ends
         if self.borders != "zeros":
-            before, after = self._continued
-            grad[:, before] += grad[:, 0]
-            grad[:, after] += grad[:, -1]
-            grad[before] += grad[0]
-            grad[after] += grad[-1]
-        return grad[1:-1, 1:-1]
+            for outside, inside in self._continued(seen.ends[1::2]):
+                grad[:, inside] += grad[:, outside]
+            for outside, inside in self._continued(seen.ends[::2]):
+                grad[inside] += grad[outside]
+        return grad[top : len(grad) - bottom, left : grad.shape[1] - right]
+
+    def _continued(self, ends: tuple[bool, ...]) -> list[tuple[int, int]]:
+        """Which rows or columns of a padded picture are beyond its (first, last) end, and which they repeat."""
+        places = [(0, 1), (-1, -2)] if self.borders != "circular" else [(0, -2), (-1, 1)]
+        return [place for place, end in zip(places, ends, strict=True) if end]
 
 
 def _picture(image: Tensor) -> Tensor:
