@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto import transfer
+from impasto import preparation
 from impasto.device import Compute
 from impasto.preprocessing import Preprocessing
 from impasto.vgg import Encoder
@@ -87,5 +87,5 @@ def load_once() -> Callable[[str], Weights]:
 @pytest.fixture
 def quick_runs(monkeypatch: pytest.MonkeyPatch, load_once: Callable[[str], Weights]) -> None:
     """The real weights are read once, and nothing depends on what this machine is fast at."""
-    monkeypatch.setattr(transfer, "load_weights", load_once)
-    monkeypatch.setattr(transfer, "choose_compute", lambda *_: Compute("cpu", "float32", "direct"))
+    monkeypatch.setattr(preparation, "load_weights", load_once)
+    monkeypatch.setattr(preparation, "choose_compute", lambda *_: Compute("cpu", "float32", "direct"))

@@ -10,11 +10,13 @@ import pytest
 import impasto
 
 NAMES = {
+    "Estimate": "impasto.cost",
     "ImpastoError": "impasto.errors",
     "Iterate": "impasto.states",
     "Options": "impasto.options",
     "Result": "impasto.states",
     "Transfer": "impasto.run",
+    "estimate": "impasto.transfer",
     "iterate": "impasto.transfer",
     "load_image": "impasto.image",
     "measure": "impasto.quality",

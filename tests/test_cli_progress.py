@@ -9,9 +9,10 @@ import torch
 from clicalls import Caller
 
 from impasto import Iterate
-from impasto.cli.progress import Estimate, progress_display
+from impasto.cli.progress import Remaining, progress_display
 
 SCALES = (128, 256, 300)
+PARTS = [(4, 128.0**2), (4, 256.0**2), (2, 300.0**2)]  # evaluations that cost what they have pixels
 
 
 def state(scale: int, step: int, seconds: float = 0.0, steps: int = 4) -> Iterate:
@@ -19,7 +20,7 @@ def state(scale: int, step: int, seconds: float = 0.0, steps: int = 4) -> Iterat
 
 
 def test_work_is_evaluations_times_pixels() -> None:
-    estimate = Estimate([4, 4, 2])
+    estimate = Remaining(PARTS)
     total = 4 * 128**2 + 4 * 256**2 + 2 * 300**2
     assert estimate.work(state(128, 1)) == (128**2, total)
     assert estimate.work(state(256, 3)) == (4 * 128**2 + 3 * 256**2, total)
@@ -27,7 +28,7 @@ def test_work_is_evaluations_times_pixels() -> None:
 
 
 def test_time_left_where_the_cost_is_in_proportion_to_pixels() -> None:
-    estimate, seconds, rate = Estimate([4, 4, 2]), 5.0, 1e-5  # five seconds went into getting ready
+    estimate, seconds, rate = Remaining(PARTS), 5.0, 1e-5  # five seconds went into getting ready
     left = []
     for scale, steps in zip(SCALES, (4, 4, 2), strict=True):
         for step in range(1, steps + 1):
@@ -39,7 +40,7 @@ def test_time_left_where_the_cost_is_in_proportion_to_pixels() -> None:
 
 
 def test_each_scale_is_measured_anew() -> None:
-    estimate = Estimate([2, 3, 0])
+    estimate = Remaining([(2, 128.0**2), (3, 256.0**2), (0, 300.0**2)])
     estimate.seconds_left(state(128, 1, 1.0))
     estimate.seconds_left(state(128, 2, 2.0))
     assert estimate.seconds_left(state(256, 1, 9.0)) == pytest.approx(2 * 4)  # as the scale before
@@ -48,7 +49,7 @@ def test_each_scale_is_measured_anew() -> None:
 
 def test_nothing_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_display(False) as begin:
-        begin([4, 4, 2])(state(128, 1))
+        begin(PARTS)(state(128, 1))
     assert capsys.readouterr() == ("", "")
 
 
@@ -69,7 +70,7 @@ def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 def test_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = open_terminal(monkeypatch)
     with progress_display(True) as begin:
-        watch = begin([4, 4, 2])
+        watch = begin(PARTS)
         assert "getting ready" in terminal.getvalue()
         for step, seconds in ((1, 1.0), (2, 2.0)):
             watch(state(128, step, seconds))

@@ -11,8 +11,7 @@ from PIL import Image
 from tinyruns import CONTENT, STYLE, TINY, make_array, paint, picture_bytes
 
 import impasto
-from impasto import Options, Result, iterate, optimize, prepare, stage, stylize, transfer
-from impasto import run as run_module
+from impasto import Options, Result, iterate, optimize, outset, preparation, prepare, stage, stylize
 from impasto.device import Compute
 from impasto.errors import DivergedError, OptionsError, OutOfMemoryError
 from impasto.vgg import Encoder
@@ -94,7 +93,7 @@ def test_strength_is_a_dial() -> None:
     assert errors[0] < 0.2
     assert errors[0] + 0.3 < errors[1] < errors[2] - 0.1
     run = prepare(CONTENT, stripes, strength=1, **values)
-    target = run._target_error(run.materials.photograph(64), 64)
+    target = run._outset.target_error(run.materials.photograph(64), 64)
     assert errors[1:] == pytest.approx([target / 2, target], rel=0.5)
     changes = [_change(result) for result in results]
     assert changes[0] < 0.02
@@ -104,7 +103,7 @@ def test_strength_is_a_dial() -> None:
 @pytest.mark.parametrize("strength", [0.25, 0.5])
 def test_the_dial_goes_where_it_is_set(strength: float) -> None:
     run = prepare(CONTENT, STYLE, size=64, min_size=64, iterations=40, strength=strength)
-    target = run._target_error(run.materials.photograph(64), 64)
+    target = run._outset.target_error(run.materials.photograph(64), 64)
     assert list(run)[-1].losses["content relu4_2"] == pytest.approx(target, rel=0.25)
 
 
@@ -163,10 +162,9 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     shallow = {"content_layers": "relu3_1", "style_layers": "relu1_1,relu2_1"}
     whole = stylize(CONTENT, STYLE, **values, **shallow)
     plans: list[int] = []
-    original = run_module.plan
-    monkeypatch.setattr(run_module, "WHOLE", 128)
-    monkeypatch.setattr(run_module, "plan", lambda *size: plans.append(len(original(*size))) or original(*size))
-    tiled = stylize(CONTENT, STYLE, **values, **shallow)
+    original = outset.plan
+    monkeypatch.setattr(outset, "plan", lambda *size: plans.append(len(original(*size))) or original(*size))
+    tiled = stylize(CONTENT, STYLE, **values, **shallow, tile=128)
     assert plans == [4]
     difference = np.asarray(whole.image, dtype=float) - np.asarray(tiled.image, dtype=float)
     assert np.abs(difference).max() <= 1
@@ -246,7 +244,7 @@ def test_memory_that_the_network_itself_does_not_find(monkeypatch: pytest.Monkey
 
     for name in ("Encoder", "load_weights"):
         with monkeypatch.context() as patch:
-            patch.setattr(transfer, name, load)
+            patch.setattr(preparation, name, load)
             with pytest.raises(OutOfMemoryError, match="size 40 does not fit"):
                 prepare(CONTENT, STYLE, **TINY)
 
@@ -267,7 +265,7 @@ def test_other_ways_to_compute_paint_the_same_picture(
     """To within what their rounding grows to in a few evaluations."""
     values = {"size": 40, "min_size": 40, "iterations": 4, "content_weight": 0.1}
     expected = stylize(CONTENT, STYLE, **values)
-    monkeypatch.setattr(transfer, "choose_compute", lambda *_: Compute("cpu", *compute))
+    monkeypatch.setattr(preparation, "choose_compute", lambda *_: Compute("cpu", *compute))
     found = stylize(CONTENT, STYLE, **values)
     assert found.recipe["computed"]["method"] == compute[1]
     assert found.recipe["computed"]["precision"] == compute[0]

@@ -173,7 +173,7 @@ def test_part_of_a_style(tmp_path: Path) -> None:
 
 
 def _targets(run: Any) -> dict[str, torch.Tensor]:
-    terms = run._stage(run.materials.photograph(40), 40, 0.1).objective.terms
+    terms = run._outset.stage(run.materials.photograph(40), 40, 0.1).objective.terms
     return {term.tap: term.target for term in terms if term.name.startswith("style")}
 
 

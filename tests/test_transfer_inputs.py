@@ -119,7 +119,7 @@ def test_a_style_is_never_enlarged() -> None:
 
 def _style_target(style: npt.NDArray[np.uint8], scale: int) -> torch.Tensor:
     run = prepare(CONTENT, style, size=40, min_size=20, style_layers="relu2_1")
-    stage = run._stage(torch.zeros(1, 3, scale, scale), scale, 0.1)
+    stage = run._outset.stage(torch.zeros(1, 3, scale, scale), scale, 0.1)
     return stage.objective.terms[0].target  # type: ignore[attr-defined, no-any-return]
 
 

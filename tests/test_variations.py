@@ -16,7 +16,7 @@ from clicalls import Caller, size_of
 from PIL import Image
 from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
 
-from impasto import cells, objective, read_recipe, run, stylize, sweep, transfer, variations
+from impasto import cells, objective, preparation, read_recipe, run, stylize, sweep, transfer, variations
 from impasto.axes import grid, parse_axis, render_options
 from impasto.cache import cache_folder
 from impasto.cli.signals import Interrupts, Stopped
@@ -400,9 +400,11 @@ def test_cells_are_prepared_once_to_be_checked_and_once_to_be_painted(
 ) -> None:
     """However often one asks; files and pictures in memory are opened once."""
     prepared, opened = [], []
-    prepare, open_picture = transfer.prepare, transfer.open_picture
+    prepare, open_picture = transfer.prepare, preparation.open_picture
     monkeypatch.setattr(variations, "prepare", lambda *a, **b: prepared.append(1) or prepare(*a, **b))
-    monkeypatch.setattr(transfer, "open_picture", lambda *a, **b: opened.append(b["role"]) or open_picture(*a, **b))
+    monkeypatch.setattr(
+        preparation, "open_picture", lambda *a, **b: opened.append(b["role"]) or open_picture(*a, **b)
+    )
     mask = np.full(CONTENT.shape[:2], 255, np.uint8)
     job = sweep(CONTENT, STYLE, {"seed": [1, 2, 3]}, content_mask=mask, **TINY)
     job.check(tmp_path / "s.png")

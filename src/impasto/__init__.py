@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from impasto.cost import Estimate
     from impasto.errors import ImpastoError
     from impasto.image import load_image
     from impasto.options import Options
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
     from impasto.recipe import read_recipe
     from impasto.run import Transfer
     from impasto.states import Iterate, Result
-    from impasto.transfer import iterate, prepare, stylize, texture
+    from impasto.transfer import estimate, iterate, prepare, stylize, texture
     from impasto.variations import sweep
 
 _HOMES = {
+    "Estimate": "cost",
     "ImpastoError": "errors",
     "Iterate": "states",
     "Options": "options",
     "Result": "states",
     "Transfer": "run",
+    "estimate": "transfer",
     "iterate": "transfer",
     "load_image": "image",
     "measure": "quality",
@@ -35,11 +38,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "Estimate",
     "ImpastoError",
     "Iterate",
     "Options",
     "Result",
     "Transfer",
+    "estimate",
     "iterate",
     "load_image",
     "measure",

@@ -27,6 +27,8 @@ CHUNK_BYTES = 16 << 20  # of transformed tiles at a time: what the last-level ca
 class Convolution(Protocol):
     """A frozen convolution without padding of its own, optionally followed by a ReLU. Images are [H, W, C]."""
 
+    channels: int  # of the output
+
     def forward(self, padded: Tensor, relu: bool) -> Tensor:
         """[H+2, W+2, C] -> [H, W, K], valid until the next call."""
         ...
@@ -46,6 +48,7 @@ class Direct:
     def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace) -> None:
         self.weight = weight.to(workspace.dtype, memory_format=torch.channels_last)  # [K, C, 3, 3]
         self.bias, self.workspace = bias.to(workspace.dtype), workspace
+        self.channels = len(bias)
 
     def forward(self, padded: Tensor, relu: bool) -> Tensor:
         output = F.conv2d(padded.permute(2, 0, 1)[None], self.weight, self.bias)
@@ -74,6 +77,7 @@ class Winograd:
 
     def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace, name: str) -> None:
         self.workspace, self.name = workspace, name
+        self.channels = len(bias)
         inverse, filters, data = (matrix.to(weight) for matrix in _transforms())
         spectrum = torch.einsum("ai,kcij,bj->abck", filters, weight, filters)
         spectrum = spectrum.reshape(self.n**2, weight.shape[1], weight.shape[0])

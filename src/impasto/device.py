@@ -6,27 +6,24 @@ folder, so that a machine computes the same way, and gives the same bytes, tomor
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 
-from impasto import atomic
-from impasto.cache import cache_folder
+from impasto.cache import remember, remembered
 from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
 from impasto.errors import OptionsError
 from impasto.workspace import Workspace
 
 Precision = Literal["float32", "bfloat16"]
 
+SPEEDS = "speed.json"  # in the cache folder
 MARGIN = 1.15  # half precision must be this much faster than float32 to be worth its rounding
 
 
@@ -69,11 +66,10 @@ def choose_device(name: str) -> str:
 
 def measured_seconds(device: str) -> dict[Compute, float]:
     """Seconds of typical convolutions, forward and back, for each way to compute it here; from the cache if there."""
-    path = cache_folder() / "speed.json"
     ways = _ways(device)
     names = " ".join(f"{way.precision}-{way.method}" for way in ways)
     key = f"{machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, {names}"
-    known = _remembered(path)
+    known = remembered(SPEEDS)
     try:
         seconds = {Compute(**way): float(value) for way, value in known[key]}
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -81,20 +77,8 @@ def measured_seconds(device: str) -> dict[Compute, float]:
     whole = {way for way in ways if way.precision == "float32"} <= set(seconds) <= set(ways)
     if not (whole and all(0 < value < math.inf for value in seconds.values())):
         seconds = _measure(device)
-        _remember(path, known | {key: [[asdict(way), value] for way, value in seconds.items()]})
+        remember(SPEEDS, known | {key: [[asdict(way), value] for way, value in seconds.items()]})
     return seconds
-
-
-def peak_memory(device: str) -> int:
-    """Most bytes that this process has had in memory: of CUDA where it computes there, else of the machine's own."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _measure(device: str, rounds: int = 4) -> dict[Compute, float]:
@@ -154,19 +138,3 @@ def machine(device: str) -> str:
     except OSError:
         processor = platform.processor()
     return f"{device} {platform.machine()} {processor} {torch.backends.cpu.get_cpu_capability()}"
-
-
-def _remembered(path: Path) -> dict[str, Any]:
-    """What the file holds; nothing, if it is not there or not ours."""
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _remember(path: Path, known: dict[str, Any]) -> None:
-    """A cache that cannot be written is no reason to fail."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, json.dumps(known).encode())

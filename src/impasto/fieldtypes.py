@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+from impasto.memory import parse
+
 LEAST_WEIGHT = 1e-12  # gradients of smaller ones vanish in float32
 TAP = re.compile(r"(conv|relu)[1-9]_[1-9]")
 
@@ -94,6 +96,8 @@ Layers = Annotated[
     Field(json_schema_extra={"metavar": "NAME[=WEIGHT],…"}),
 ]
 Side = Annotated[int, Field(ge=1, le=100_000)]
+Tile = Annotated[int, Field(ge=32, le=100_000)]
+Memory = Annotated[int, BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value), Field(gt=0)]
 Weights = Annotated[
     tuple[Weight, ...],
     BeforeValidator(_parse_numbers),

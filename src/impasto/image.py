@@ -27,6 +27,8 @@ _Flatten: TypeAlias = Callable[[Image.Image], tuple[Image.Image, tuple[str, ...]
 
 _SCALES = (8, 4, 2, 1)  # libjpeg decodes straight to these fractions of a picture's size
 
+_ROWS = 256  # of a tensor that are made levels at a time
+
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -130,10 +132,13 @@ def to_pil(image: "torch.Tensor") -> Image.Image:
     """[1, 3, H, W], sRGB in 0..1 (clamped) -> an 8-bit "RGB" image, rounded to nearest."""
     if image.ndim != 4 or tuple(image.shape[:2]) != (1, 3):
         raise ValueError(f"expected an image tensor [1, 3, H, W], got {list(image.shape)}")
-    if not image.isfinite().all():
-        raise ValueError("expected an image of finite numbers, got NaN or infinity")
-    levels = image.detach()[0].float().clamp(0, 1).mul(255).round().byte()
-    return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
+    levels = np.empty((*image.shape[2:], 3), np.uint8)
+    for top in range(0, len(levels), _ROWS):  # of a large picture no more than a part is there as floats
+        rows = image.detach()[0, :, top : top + _ROWS].float()
+        if not rows.isfinite().all():
+            raise ValueError("expected an image of finite numbers, got NaN or infinity")
+        levels[top : top + _ROWS] = rows.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(levels)
 
 
 def _from_file(path: object, longest: int | None, max_pixels: int, flatten: _Flatten) -> Picture:

@@ -51,8 +51,12 @@ def _rows(features: Tensor) -> Tensor:
 
 def squared_error(features: Tensor, target: Tensor) -> Tensor:
     """Σ (F - P)² in float32 or better, a number (Gatys et al. 2016, eq. 1, without its ½)."""
-    difference = features - target
-    return difference.to(torch.promote_types(features.dtype, torch.float32)).square().sum()
+    return energy(features - target)
+
+
+def energy(features: Tensor) -> Tensor:
+    """Σ F² in float32 or better, a number."""
+    return features.to(torch.promote_types(features.dtype, torch.float32)).square().sum()
 
 
 def add_squared_error_gradient(grad: Tensor, features: Tensor, target: Tensor, sensitivity: Tensor) -> None:

@@ -50,10 +50,14 @@ class Materials:
         """A picture as the run paints it."""
         return color.to_grey(image) if self.mode == "content" else image
 
+    def style_sizes(self, scale: int) -> list[tuple[int, int]]:
+        """(height, width) of each style at a scale."""
+        longest = max(1, round(scale * self.stroke))
+        return [fit(*style.size, min(longest, max(style.size))) for style in self.styles]
+
     def paintings(self, scale: int) -> list[Tensor]:
         """The styles at a scale, never enlarged, in the colours that the picture is to have."""
-        longest = max(1, round(scale * self.stroke))
-        sizes = [fit(*style.size, min(longest, max(style.size))) for style in self.styles]
+        sizes = self.style_sizes(scale)
         pictures = [style.at(*size).to(self.device) for style, size in zip(self.styles, sizes, strict=True)]
         if self.mode == "style":
             return pictures

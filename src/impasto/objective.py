@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto import losses, masks
+from impasto.room import Room
 from impasto.shared import Shared, digest
 from impasto.terms import ContentTerm, StyleTerm, Term, VariationTerm
 from impasto.tiles import Tile, plan
@@ -101,6 +102,7 @@ def from_images(
     formulas: Formulas = Formulas(),
     regions: Sequence[Region] = (Region(),),
     shared: Shared | None = None,
+    room: Room | None = None,
 ) -> Objective:
     """Encodes the targets and binds them to the weights. Pictures are [1, 3, H, W], sRGB in 0..1.
 
@@ -108,7 +110,7 @@ def from_images(
     it). Several styles are averaged, each by its own Gram matrix, so that a large picture counts no more than a small
     one. A region has the style's weight by its share of the pixels and its strength: at 1 its styles are
     as strong as if it were the whole. Without content layers, as for a texture, only the size of `content` counts.
-    Styles whose targets were made before are found in `shared`.
+    Styles whose targets were made before are found in `shared`; the photograph's features lie in a room.
     """
     size = (content.shape[2], content.shape[3])
     layers = _layer_weights(style_layers, formulas.style)
@@ -123,10 +125,11 @@ def from_images(
                 terms.append(
                     StyleTerm(tap, weight, targets[tap], positions, size[0] * size[1], formulas.style, guide, number)
                 )
-    features = content_targets(encoder, content, list(content_layers), tile) if content_layers else {}
+    room = room or Room()
+    features = content_targets(encoder, content, list(content_layers), tile, room) if content_layers else {}
     for tap, share in _layer_weights(content_layers, formulas.content).items():
         target = features[tap]
-        energy = target.to(torch.promote_types(target.dtype, torch.float32)).square().sum()
+        energy = room.each(losses.energy, target.permute(0, 2, 3, 1)).sum()  # as it lies in memory
         terms.append(ContentTerm(tap, content_weight * share, target, energy, formulas.content))
     if tv_weight:
         circular = encoder.borders == "circular"
@@ -221,9 +224,12 @@ def style_targets(
     return {tap: gram / positions[tap] for tap, gram in sums.items()}
 
 
-def content_targets(encoder: Encoder, content: Tensor, taps: Sequence[str], tile: int | None) -> dict[str, Tensor]:
-    """{tap: features [1, C, h, w]} of a picture, put together from its tiles."""
+def content_targets(
+    encoder: Encoder, content: Tensor, taps: Sequence[str], tile: int | None, room: Room | None = None
+) -> dict[str, Tensor]:
+    """{tap: features [1, C, h, w]} of a picture, put together from its tiles, in a room."""
     height, width = content.shape[2:]
+    room = room or Room()
     targets: dict[str, Tensor] = {}
     for part in plan(height, width, tile, encoder.halo, encoder.stride):
         features = encoder.forward(part.crop(content), part.inner)
@@ -231,9 +237,8 @@ def content_targets(encoder: Encoder, content: Tensor, taps: Sequence[str], tile
             stride = Tap.parse(tap).stride
             inner = features[tap]
             if tap not in targets:
-                shape = (1, inner.shape[1], -(-height // stride), -(-width // stride))
-                targets[tap] = torch.empty(
-                    shape, dtype=inner.dtype, device=inner.device, memory_format=torch.channels_last
-                )
+                shape = (1, -(-height // stride), -(-width // stride), inner.shape[1])
+                targets[tap] = room.empty(shape, inner).permute(0, 3, 1, 2)  # channels last
             part.part(targets[tap], stride).copy_(inner)
+        room.release()
     return targets

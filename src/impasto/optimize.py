@@ -3,6 +3,7 @@
 They know neither the network nor the losses: only a function from a picture to its value and gradient. Both keep
 the picture inside 0..1, unless told not to, and both survive an evaluation that is not a number: back to the best
 point, more carefully. L-BFGS also takes back a loss that has exploded; Adam's passes, as its steps are bounded.
+What has the picture's size lies in a `Room`, and is worked on in blocks.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergedError
+from impasto.room import Room
 
 HISTORY = 10  # pairs that L-BFGS remembers; 20 is no better: docs/method.md#optimisation
 KNEE = 8  # periods across the picture: coarser structure is not favoured further
@@ -74,47 +76,56 @@ def minimize(
     learning_rate: float = LEARNING_RATE,
     beta2: float = BETA2,
     progress: Progress | None = None,
+    room: Room | None = None,
 ) -> Iterator[Point]:
     """Yields, after each evaluation, the point that was reached; the last is the best that L-BFGS has found.
 
     clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's. progress: of an earlier
-    call, to go on from in place of the start.
+    call, to go on from in place of the start. room: where pictures and gradients lie.
 
     Raises:
         DivergedError: when the value is not a number at the start, or again after three more careful restarts.
     """
+    room = room or Room()
     if progress is None:
-        point = _evaluated(function, start)
+        point = _evaluated(function, start, room)
         if not math.isfinite(point.value.loss):
             raise DivergedError("the loss is not a number at the very start: the options or weights are too extreme")
-        progress = Progress(point, point, FIRST_STEP if method == "lbfgs" else learning_rate, _unit(point.value.grad))
+        progress = Progress(
+            point, point, FIRST_STEP if method == "lbfgs" else learning_rate, _unit(point.value.grad, room)
+        )
         yield replace(point, progress=progress)
     if method == "lbfgs":
-        yield from _lbfgs(function, progress, evaluations, clip)
+        yield from _lbfgs(function, progress, evaluations, room, clip=clip)
     else:
-        yield from _adam(function, progress, evaluations, clip=clip, beta2=beta2)
+        yield from _adam(function, progress, evaluations, room, clip=clip, beta2=beta2)
 
 
-def _lbfgs(function: Function, now: Progress, evaluations: int, clip: bool) -> Iterator[Point]:
+def _lbfgs(function: Function, now: Progress, evaluations: int, room: Room, *, clip: bool) -> Iterator[Point]:
     """L-BFGS with unit steps (Liu & Nocedal 1989), projected onto the box 0..1.
 
     Step and difference of the gradients are taken between projected points, so that every pair is a true one.
     """
-    memory = Memory(HISTORY, Preconditioner(now.point.image), now.pairs, now.scale)
+    memory = Memory(HISTORY, Preconditioner(now.point.image, room), now.pairs, now.scale, room=room)
+    free = _free if clip else _all_free
     while now.evaluations < evaluations:
-        point = now.point
-        free = _free(point) if clip else torch.ones_like(point.image)
-        direction = memory.direction(point.value.grad * (free / now.unit)) * free
+        image, grad, unit = now.point.image, now.point.value.grad, now.unit
+        direction = memory.direction(room.map(lambda g, x, unit=unit: g * (free(x, g) / unit), grad, image))
+        room.map(lambda d, x, g: d * free(x, g), direction, image, grad, out=direction)
         if not memory.pairs:
-            direction *= now.size / direction.square().mean().sqrt().clamp_min(1e-30)
-        step = _evaluated(function, _bounded(point.image - direction, clip))
+            mean = room.each(lambda d: d.square().sum(), direction).sum() / direction.numel()
+            factor = now.size / mean.sqrt().clamp_min(1e-30)
+            room.map(lambda d, factor=factor: d * factor, direction, out=direction)
+        moved = room.map(lambda x, d: _bounded(x - d, clip), image, direction, out=direction)
+        step = _evaluated(function, moved, room)
         if not math.isfinite(step.value.loss) or step.value.loss > EXPLODED * now.best.value.loss:
             now.restarts += not math.isfinite(step.value.loss)
             _check_restarts(now.restarts)
             memory.forget()
             now.point, now.size = now.best, now.size / 4
         else:
-            memory.add(step.image - point.image, (step.value.grad - point.value.grad).div_(now.unit))
+            difference = room.map(lambda new, old, unit=unit: (new - old).div_(unit), step.value.grad, grad)
+            memory.add(room.map(torch.sub, step.image, image), difference)
             now.point, now.best = step, min(now.best, step, key=lambda candidate: candidate.value.loss)
         now.evaluations, now.pairs, now.scale = now.evaluations + 1, memory.pairs, memory.scale
         yield replace(now.best if now.evaluations == evaluations else now.point, progress=now)
@@ -127,18 +138,27 @@ class Preconditioner:
     their colours as readily as shapes, and leave grain behind: docs/method.md#preconditioning.
     """
 
-    def __init__(self, image: Tensor) -> None:
+    def __init__(self, image: Tensor, room: Room | None = None) -> None:
         height, width = image.shape[2:]
         rows = torch.fft.fftfreq(height, device=image.device)[:, None]
         columns = torch.fft.rfftfreq(width, device=image.device)
         frequency = (rows.square() + columns.square()).sqrt().clamp_min(KNEE / max(height, width))
         self.gain = frequency.rsqrt().to(image.dtype)  # as the square root of a photograph's 1/f amplitudes
         self.size = (height, width)
+        self.room = room or Room()
 
     def __call__(self, grad: Tensor) -> Tensor:
         """[1, 3, H, W] -> [1, 3, H, W]."""
-        coarse: Tensor = torch.fft.irfft2(torch.fft.rfft2(grad) * self.gain, s=self.size)
-        return coarse * CHROMA + coarse.mean(1, keepdim=True) * (1 - CHROMA)
+        coarse = self.room.empty(tuple(grad.shape), grad)
+        channels = [coarse[:, number : number + 1] for number in range(grad.shape[1])]
+        for number, channel in enumerate(channels):  # one at a time: spectra are as large as what they are of
+            spectrum = torch.fft.rfft2(grad[:, number : number + 1]).mul_(self.gain)
+            channel.copy_(torch.fft.irfft2(spectrum, s=self.size))
+            self.room.release()
+        mean = self.room.map(lambda *parts: torch.stack(parts).mean(0), *channels)
+        for channel in channels:
+            self.room.map(lambda own, all_: own * CHROMA + all_ * (1 - CHROMA), channel, mean, out=channel)
+        return coarse
 
 
 class Memory:
@@ -150,10 +170,13 @@ class Memory:
         guess: Callable[[Tensor], Tensor],
         pairs: Iterable[tuple[Tensor, Tensor, float]] = (),
         scale: float = 1.0,
+        *,
+        room: Room | None = None,
     ) -> None:
         self.pairs = deque(pairs, maxlen=history)  # s, y, 1 / sᵀy
         self.guess = guess  # P: the inverse Hessian is first taken for γ P
         self.scale = scale  # γ = sᵀy / yᵀPy of the last pair
+        self.room = room or Room()
 
     def forget(self) -> None:
         """As if it were new."""
@@ -162,34 +185,48 @@ class Memory:
 
     def add(self, step: Tensor, difference: Tensor) -> None:
         """Remembers a pair, unless the function was not convex along it."""
-        curvature, square = _dot(step, difference), _dot(difference, self.guess(difference))
+        curvature, square = self._dot(step, difference), self._dot(difference, self.guess(difference))
         if curvature > 1e-10 * square > 0:
             self.pairs.append((step, difference, 1 / curvature))
             self.scale = curvature / square
 
     def direction(self, grad: Tensor) -> Tensor:
         """The inverse Hessian times the gradient, by the two-loop recursion (Nocedal & Wright 2006, alg. 7.4)."""
-        direction = grad.clone()
+        direction = self.room.map(torch.clone, grad)
         shares = []
         for step, difference, inverse in reversed(self.pairs):
-            shares.append(inverse * _dot(step, direction))
-            direction.sub_(difference, alpha=shares[-1])
-        direction = self.guess(direction).mul_(self.scale)
+            shares.append(inverse * self._dot(step, direction))
+            self._add(direction, difference, -shares[-1])
+        direction = self.guess(direction)
+        self.room.map(lambda part: part * self.scale, direction, out=direction)
         for (step, difference, inverse), share in zip(self.pairs, reversed(shares), strict=True):
-            direction.add_(step, alpha=share - inverse * _dot(difference, direction))
+            self._add(direction, step, share - inverse * self._dot(difference, direction))
         return direction
 
+    def _dot(self, left: Tensor, right: Tensor) -> float:
+        return float(self.room.each(lambda one, other: torch.dot(one.flatten(), other.flatten()), left, right).sum())
 
-def _adam(function: Function, now: Progress, evaluations: int, *, clip: bool, beta2: float) -> Iterator[Point]:
+    def _add(self, direction: Tensor, vector: Tensor, factor: float) -> None:
+        self.room.map(lambda one, other: one.add(other, alpha=factor), direction, vector, out=direction)
+
+
+def _adam(
+    function: Function, now: Progress, evaluations: int, room: Room, *, clip: bool, beta2: float
+) -> Iterator[Point]:
     """Adam (Kingma & Ba 2015, alg. 1), each step projected onto the box 0..1; its ε would be lost in rounding."""
-    now.moments = now.moments or (torch.zeros_like(now.point.image), torch.zeros_like(now.point.image))
+    now.moments = now.moments or tuple(room.map(torch.zeros_like, now.point.image) for _ in range(2))
     first, second = now.moments
     while now.evaluations < evaluations:
-        grad, count = now.point.value.grad / now.unit, now.evaluations
-        first.lerp_(grad, 0.1)
-        second.lerp_(grad.square(), 1 - beta2)
-        step = now.size * (first / (1 - 0.9**count)) / ((second / (1 - beta2**count)).sqrt() + 1e-30)
-        point = _evaluated(function, _bounded(now.point.image - step, clip))
+        count, unit, size = now.evaluations, now.unit, now.size
+
+        def moved(x: Tensor, m: Tensor, v: Tensor, count: int = count, size: float = size) -> Tensor:
+            step = size * (m / (1 - 0.9**count)) / ((v / (1 - beta2**count)).sqrt() + 1e-30)
+            return _bounded(x - step, clip)
+
+        grad = room.map(lambda g, unit=unit: g / unit, now.point.value.grad)
+        room.map(lambda m, g: m.lerp(g, 0.1), first, grad, out=first)
+        room.map(lambda v, g: v.lerp(g.square(), 1 - beta2), second, grad, out=second)
+        point = _evaluated(function, room.map(moved, now.point.image, first, second), room)
         if not math.isfinite(point.value.loss):
             now.restarts += 1
             _check_restarts(now.restarts)
@@ -209,28 +246,28 @@ def _check_restarts(restarts: int) -> None:
         raise DivergedError(f"the loss is not a number, also after {RESTARTS} more careful restarts")
 
 
-def _evaluated(function: Function, image: Tensor) -> Point:
+def _evaluated(function: Function, image: Tensor, room: Room) -> Point:
     value = function(image)
-    if not bool(value.grad.isfinite().all()):
+    if not bool(room.each(lambda grad: grad.isfinite().all(), value.grad).all()):
         value = Value(math.nan, value.terms, value.grad)
     return Point(image, value)
 
 
-def _unit(grad: Tensor) -> float:
+def _unit(grad: Tensor, room: Room) -> float:
     """A power of 2 near the largest value: without it, squares of the gradients of huge weights would overflow.
 
     Neither method depends on the unit of the loss, and powers of 2 change no digit.
     """
-    exponent = math.frexp(float(grad.abs().max()) or 1.0)[1]
+    largest = float(room.each(lambda part: part.abs().max(), grad).max())
+    exponent = math.frexp(largest or 1.0)[1]
     return math.ldexp(1.0, max(-126, min(exponent, 126)))  # what float32 has
 
 
-def _free(point: Point) -> Tensor:
+def _free(image: Tensor, grad: Tensor) -> Tensor:
     """1 where a pixel may move, 0 where it is at a bound and pushed beyond it."""
-    image, grad = point.image, point.value.grad
     fixed = ((image <= 0) & (grad > 0)) | ((image >= 1) & (grad < 0))
     return (~fixed).to(image.dtype)
 
 
-def _dot(left: Tensor, right: Tensor) -> float:
-    return float(torch.dot(left.flatten(), right.flatten()))
+def _all_free(image: Tensor, grad: Tensor) -> Tensor:
+    return torch.ones_like(image)

@@ -12,7 +12,20 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from impasto.errors import OptionsError
-from impasto.fieldtypes import Counts, Layers, Picture, Pictures, Side, Text, Weight, Weights, check_layers, in_memory
+from impasto.fieldtypes import (
+    Counts,
+    Layers,
+    Memory,
+    Picture,
+    Pictures,
+    Side,
+    Text,
+    Tile,
+    Weight,
+    Weights,
+    check_layers,
+    in_memory,
+)
 from impasto.limits import MAX_PIXELS
 from impasto.presets import load_preset, presets
 
@@ -25,6 +38,7 @@ OF_CONTENT = frozenset(
         "detail",
     }
 )  # fmt: skip
+OF_MACHINE = {"memory", "tile"}  # whatever they are, the picture is the same but for rounding
 # Whichever is given last decides; a picture's dial may stand beside the weight that took its place
 IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"), ("strength", "content_weight"))
 
@@ -117,6 +131,14 @@ class Options(BaseModel):
         description="The network: a name from `impasto weights`, or a file.",
         json_schema_extra={"metavar": "NAME|FILE"},
     )
+    memory: Memory | None = Field(
+        default=None,
+        description="Memory that the run may take, such as 2GB; what is free, less a margin, if not given.",
+        json_schema_extra={"metavar": "SIZE"},
+    )
+    tile: Tile | None = Field(
+        default=None, description="Longest side that is computed in one piece; found from the memory if not given."
+    )
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1,
@@ -162,6 +184,8 @@ class Options(BaseModel):
             check_layers(layers)
         if self.style_weight == 0 and self.content_weight == 0:
             raise ValueError("style_weight and content_weight cannot both be 0: nothing would be left to paint")
+        if self.borders == "circular" and self.tile is not None:
+            raise ValueError("tile: a picture with circular borders is computed in one piece")
         if self.content_weight is None and (self.content_loss, self.style_loss) != ("relative", "relative"):
             raise ValueError(
                 "the strength dial knows relative losses only: with other formulas give a content_weight"

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from impasto.room import Room
+
 BLEED = 8  # pixels that are painted beyond each border, and cut off
 
 
@@ -29,20 +31,24 @@ def evaluations(iterations: Sequence[int], count: int) -> list[int]:
     return [iterations[min(index, len(iterations) - 1)] for index in range(count)]
 
 
-def with_bleed(image: Tensor, bleed: int = BLEED) -> tuple[Tensor, int]:
-    """[1, 3, H, W] -> the canvas [1, 3, H + 2·margin, W + 2·margin], and its margin.
+def with_bleed(image: Tensor, bleed: int = BLEED, room: Room | None = None) -> tuple[Tensor, int]:
+    """[1, 3, H, W] -> the canvas [1, 3, H + 2·margin, W + 2·margin] in a room, and its margin.
 
     The network sees the pixels at a border from one side only, so they come out less painted than the others. The
     picture is continued by reflection in the border's own values: a mirror would make a crest of every slope
     towards the border, and a stroke along the border of every crest.
     """
-    canvas, margin = image, min(bleed, image.shape[2] - 1, image.shape[3] - 1)
-    for axis in (2, 3):
-        end = canvas.shape[axis] - 1
-        before = 2 * canvas.narrow(axis, 0, 1) - canvas.narrow(axis, 1, margin).flip(axis)
-        after = 2 * canvas.narrow(axis, end, 1) - canvas.narrow(axis, end - margin, margin).flip(axis)
-        canvas = torch.cat([before, canvas, after], axis)
-    return canvas.clamp_(0, 1), margin
+    room = room or Room()
+    (height, width), margin = image.shape[2:], min(bleed, image.shape[2] - 1, image.shape[3] - 1)
+    canvas = room.empty((*image.shape[:2], height + 2 * margin, width + 2 * margin), image)
+    rows = canvas[..., margin : margin + width]
+    room.map(torch.clone, image, out=rows[:, :, margin : margin + height])
+    for axis, part in ((2, rows), (3, canvas)):
+        first, last = margin, part.shape[axis] - margin - 1
+        before, after = part.narrow(axis, first + 1, margin), part.narrow(axis, last - margin, margin)
+        part.narrow(axis, 0, margin).copy_(2 * part.narrow(axis, first, 1) - before.flip(axis))
+        part.narrow(axis, last + 1, margin).copy_(2 * part.narrow(axis, last, 1) - after.flip(axis))
+    return room.map(lambda part: part.clamp(0, 1), canvas, out=canvas), margin
 
 
 def without_bleed(image: Tensor, margin: int) -> Tensor:
@@ -50,7 +56,9 @@ def without_bleed(image: Tensor, margin: int) -> Tensor:
     return image[..., margin : image.shape[2] - margin, margin : image.shape[3] - margin]
 
 
-def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float, *, circular: bool = False) -> Tensor:
+def enlarge(
+    image: Tensor, coarse: Tensor, fine: Tensor, detail: float, *, circular: bool = False, room: Room | None = None
+) -> Tensor:
     """Takes a picture to the next scale, and adds what the finer content shows and the coarser did not.
 
     Without that band the photograph's fine edges would have to be found again by optimisation. Pictures have no
@@ -63,9 +71,14 @@ def enlarge(image: Tensor, coarse: Tensor, fine: Tensor, detail: float, *, circu
         detail: how much of the band is added; 1 is all of it.
         circular: whether the pictures go on at their opposite borders.
     """
-    size = (fine.shape[2], fine.shape[3])
-    band = fine - _resized(coarse, size, circular)
-    return (_resized(image, size, circular) + detail * band).clamp_(0, 1)
+    size, room = (fine.shape[2], fine.shape[3]), room or Room()
+    enlarged = room.empty(tuple(fine.shape), fine)
+    for channel in (slice(number, number + 1) for number in range(fine.shape[1])):
+        band = fine[:, channel] - _resized(coarse[:, channel], size, circular)
+        picture = _resized(image[:, channel], size, circular)
+        enlarged[:, channel] = picture.add_(band.mul_(detail)).clamp_(0, 1)
+        room.release()
+    return enlarged
 
 
 def _resized(image: Tensor, size: tuple[int, int], circular: bool) -> Tensor:

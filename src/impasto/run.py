@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,20 @@ from torch import Tensor
 
 from impasto import __version__, optimize, pyramid, strength
 from impasto.cache import code_version
+from impasto.calibration import Speed, speed
+from impasto.cost import Estimate, Layout, Plan, Work
 from impasto.device import Compute
-from impasto.errors import memory_told
+from impasto.errors import is_out_of_memory, memory_told
 from impasto.image import Picture
-from impasto.losses import LEVELS
 from impasto.materials import Materials
-from impasto.objective import Formulas, from_images, unrelated_error
 from impasto.optimize import Point
-from impasto.options import Options
+from impasto.options import OF_MACHINE, Options
+from impasto.outset import Outset
 from impasto.shared import Shared
 from impasto.snapshots import Snapshot, Snapshots
-from impasto.stage import Stage
 from impasto.states import Behind, Iterate, Result
-from impasto.tiles import plan
 from impasto.vgg import Encoder
 from impasto.weights import BUILTIN, WeightsInfo
-
-WHOLE = 1088  # longest side, with bleed, that is computed in one piece; larger pictures go in tiles of that size
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +49,9 @@ class Transfer:
     preparation: float  # seconds
     shared: Shared | None = None  # with other runs
     snapshots: Snapshots | None = None  # where it is kept meanwhile
+    base: int = 0  # bytes that its process had in memory when it was made
+    layouts: list[Layout] = field(default_factory=list)  # of each scale
+    mishaps: list[str] = field(default_factory=list)  # notes of what has happened on the way
 
     def __iter__(self) -> Iterator[Iterate]:
         with memory_told(self.size):
@@ -71,6 +71,45 @@ class Transfer:
         return [part for part in both if part[0] > behind] or both[-1:]
 
     @property
+    def plan(self) -> Plan:
+        """What its cost depends on."""
+        options, materials, dial = self.options, self.materials, self.dial
+        layers = tuple(options.content_layers) if materials.content else ()
+        works = []
+        for scale, evaluations in self.schedule:
+            height, width = materials.shape(scale)
+            margin = 2 * min(self._outset.bleed, height - 1, width - 1)
+            size = (height + margin, width + margin)
+            works.append(Work(scale, size, materials.style_sizes(scale), evaluations, layers, dial))
+            dial = False
+        circular = self._outset.circular
+        return Plan(works, self.encoder, self.base, options.optimizer == "adam", not circular)
+
+    @property
+    def dial(self) -> bool:
+        """Whether the strength decides on the weight of the content."""
+        return self.options.content_weight is None and self.materials.content is not None
+
+    @property
+    def estimate(self) -> Estimate:
+        """What it will take on this machine. The first of a network on a machine takes some seconds itself."""
+        return self.plan.estimate(self.layouts, self.speed)
+
+    @property
+    def costs(self) -> list[tuple[int, float]]:
+        """The evaluations at each scale, and what one costs there beside the others."""
+        scales = self.plan.estimate(self.layouts).scales
+        return [(cost.evaluations, cost.seconds / cost.evaluations) for cost in scales]
+
+    @property
+    def speed(self) -> Speed:
+        """Of this machine with this network."""
+        options = self.options
+        taps = tuple(options.style_layers), tuple(options.content_layers)
+        key = f"{self.weights.sha256}, {self.compute}, {options.pooling}, {' '.join(sum(taps, ()))}"
+        return speed(self.encoder, key, *taps)
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """What it takes to make the picture again: options and hashes, no paths and no names."""
         content = self.materials.content
@@ -82,14 +121,18 @@ class Transfer:
             **({"continued": self.continued.sha256} if self.continued else {}),
             "styles": [style.sha256 for style in self.materials.styles],
             "weights": self.weights.sha256,
-            "computed": asdict(self.compute) | {"threads": torch.get_num_threads(), "torch": torch.__version__},
+            "computed": asdict(self.compute)
+            | {"threads": torch.get_num_threads(), "torch": torch.__version__}
+            | {"tiles": [layout.tile for layout in self.layouts]},  # of each scale
         }
 
     @cached_property
     def identity(self) -> str:
-        """A hash of all that the bytes of its pictures depend on: the recipe, and the code with its libraries."""
+        """A hash of all that the bytes of its pictures depend on, but for the tiles, which a snapshot knows."""
         code = code_version(Path(__file__).parent, np.__version__, PIL.__version__)
-        return hashlib.sha256((json.dumps(self.recipe, sort_keys=True) + code).encode()).hexdigest()
+        recipe = self.recipe
+        del recipe["computed"]["tiles"]
+        return hashlib.sha256((json.dumps(recipe, sort_keys=True) + code).encode()).hexdigest()
 
     def recipe_of(self, state: Iterate) -> dict[str, Any]:
         """The recipe of a state: with its content weight and the one to go on with, and how far it got."""
@@ -116,7 +159,7 @@ class Transfer:
 
     def _anonymous_options(self) -> dict[str, Any]:
         """The options, with hashes in place of the names of files."""
-        options = self.options.model_dump(mode="json")
+        options = self.options.model_dump(mode="json", exclude=OF_MACHINE)
         hashes = [f"sha256:{one}" for one in self.masks]
         count = len(self.options.content_mask)
         options["content_mask"], options["style_mask"] = hashes[:count], hashes[count:]
@@ -128,19 +171,19 @@ class Transfer:
 
     def _paint(self) -> Iterator[Iterate]:
         began, behind = time.perf_counter() - self.preparation, self._behind()
-        dial = self.options.content_weight is None and self.materials.content is not None
+        dial = self.dial
         left = self.snapshots.newest(self.compute.device) if self.snapshots else None
         if left is not None:
             began -= left.numbers.seconds
-        for index, (scale, steps) in enumerate(self.schedule, 1):
+        for index, scale in enumerate(self._scales, 1):
             if left is not None and scale < left.numbers.scale:
                 dial = False
                 continue
-            content, known = self.materials.photograph(scale), self._known(index)
-            painted = [known] if known else self._scale(scale, steps, content, left or behind, dial=dial)
+            known = self._known(index)
+            painted = [known] if known else self._fitted(index - 1, left or behind, dial=dial)
             for state in self._timed(painted, began):
                 yield state
-            behind, dial, left = Behind(state.image, content, state.next_weight, state.evaluations), False, None
+            behind, dial, left = Behind(state.image, scale, state.next_weight, state.evaluations), False, None
             if self.shared and known is None:
                 self.shared.keep("scale", self._key(index), replace(state, finish=None), state.image.nbytes)
 
@@ -149,7 +192,7 @@ class Transfer:
         for state in states:
             timed = replace(state, seconds=time.perf_counter() - began)
             if self.snapshots:
-                self.snapshots.take(timed)
+                self.snapshots.take(timed, [layout.tile for layout in self.layouts])
             yield replace(timed, point=None)
 
     def _known(self, count: int) -> Iterate | None:
@@ -159,27 +202,43 @@ class Transfer:
             return None
         return replace(known, scales=self._scales, finish=self._finish(known.scale))
 
+    def _fitted(self, number: int, behind: Behind | Snapshot | None, *, dial: bool) -> Iterator[Iterate]:
+        """A scale by its number; once more in smaller tiles where memory has run out all the same."""
+        while True:
+            layout = self.layouts[number]
+            try:
+                yield from self._scale(self._outset.laid_out(layout), *self.schedule[number], behind, dial=dial)
+                return
+            except (MemoryError, RuntimeError) as error:
+                smaller = None if self.options.tile else self.plan.smaller(number, layout)
+                if not is_out_of_memory(error) or smaller is None:
+                    raise
+                self.layouts[number] = smaller
+                self.mishaps[:] = [
+                    f"memory ran out at {self._scales[number]} px, which was painted {smaller.in_words}"
+                ]
+
     def _scale(
-        self, scale: int, steps: int, content: Tensor, behind: Behind | Snapshot | None, *, dial: bool
+        self, outset: Outset, scale: int, steps: int, behind: Behind | Snapshot | None, *, dial: bool
     ) -> Iterator[Iterate]:
         """Every evaluation of a scale; with the dial, in rounds, each with a weight corrected by the one before."""
         finish, progress, step = self._finish(scale), None, 0
+        content = outset.room.keep(self.materials.photograph(scale))
         if isinstance(behind, Snapshot):
             past, progress, canvas = behind.numbers, behind.progress, behind.canvas
             weight, step, done = past.next_weight, past.step, past.evaluations - past.step
         else:
-            weight, done = (behind.weight, behind.evaluations) if behind else (self._first_weight(), 0)
-            picture = self._enlarged(behind, content) if behind else self._first(content)
-            canvas = pyramid.with_bleed(picture, self._bleed)[0]
-        target = self._target_error(content, scale) if dial else None
-        stage = self._stage(content, scale, weight)
+            weight, done = (behind.weight, behind.evaluations) if behind else (outset.weight, 0)
+            canvas = outset.canvas(behind, content)
+        target = outset.target_error(content, scale) if dial else None
+        stage = outset.stage(content, scale, weight)
         if isinstance(behind, Snapshot):
             counts, weights = (step, steps, done + step), (past.content_weight, past.next_weight)
             point = Point(canvas, behind.progress.point.value, behind.progress)
             image = stage.shown(canvas)
             yield Iterate(scale, self._scales, *counts, past.losses, *weights, 0.0, image, finish, point)
         for evaluations, before in strength.left(strength.rounds(steps) if dial else [steps], step):
-            points = self._minimize(stage, canvas, evaluations, progress if before else None)
+            points = outset.minimize(stage, canvas, evaluations, progress if before else None)
             for number, point in enumerate(points, before + 1):
                 step, canvas = step + 1, point.image
                 losses, after = {"total": point.value.loss, **point.value.terms}, weight
@@ -191,10 +250,6 @@ class Transfer:
             if after != weight:
                 weight, stage = after, stage.with_content_weight(after)
 
-    def _enlarged(self, behind: Behind, content: Tensor) -> Tensor:
-        circular = self.options.borders == "circular"
-        return pyramid.enlarge(behind.picture, behind.photograph, content, self.options.detail, circular=circular)
-
     @property
     def _scales(self) -> tuple[int, ...]:
         return tuple(scale for scale, _ in self.schedule)
@@ -204,91 +259,27 @@ class Transfer:
         recipe = self.recipe
         without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels")
         options = {name: value for name, value in recipe.pop("options").items() if name not in without}
+        del recipe["computed"]["tiles"]
         recipe.pop("texture", None)
         scales = [(self.materials.shape(scale), steps) for scale, steps in self.schedule[:count]]
-        return repr((recipe, options, self.materials.stroke, scales))
-
-    def _minimize(
-        self, stage: Stage, canvas: Tensor, evaluations: int, progress: optimize.Progress | None
-    ) -> Iterator[Point]:
-        options = self.options
-        return optimize.minimize(
-            options.optimizer,
-            stage.function,
-            canvas,
-            evaluations,
-            clip=options.clip,
-            learning_rate=options.learning_rate / LEVELS,
-            beta2=options.beta2,
-            progress=progress,
-        )
-
-    @property
-    def _tile(self) -> int | None:
-        return None if self.options.borders == "circular" else WHOLE  # a crop does not reach around the border
-
-    @property
-    def _bleed(self) -> int:
-        return 0 if self.options.borders == "circular" else self.options.bleed
-
-    def _first_weight(self) -> float:
-        options = self.options
-        if options.content_weight is not None:
-            return options.content_weight
-        return strength.first_weight(options.strength, options.style_weight)
+        tiles = [layout.tile for layout in self.layouts[:count]]
+        return repr((recipe, options, self.materials.stroke, scales, tiles))
 
     def _behind(self) -> Behind | None:
         """What a run goes on from that is not from the start."""
         if self.continued is None:
             return None
         picture = self.materials.in_mode(self.continued.at(*self.continued.size).to(self.compute.device))
-        return Behind(picture, self.materials.photograph(max(self.continued.size)), self._first_weight(), 0)
-
-    def _first(self, content: Tensor) -> Tensor:
-        """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""
-        if self.start is not None:
-            return self.materials.in_mode(self.start.at(*content.shape[2:]).to(content.device))
-        if self.options.init == "noise" or self.materials.content is None:
-            generator = torch.Generator().manual_seed(self.options.seed)
-            return torch.rand(content.shape, generator=generator).to(content.device)
-        return content
-
-    def _target_error(self, content: Tensor, scale: int) -> float:
-        """The content error that the strength dial asks for, over the part of the picture that is painted."""
-        canvas, margin = pyramid.with_bleed(content, self._bleed)
-        layers, paintings = self.options.content_layers, self.materials.paintings(scale)
-        cover = self.materials.cover(scale, margin)
-        shares = self.materials.shares
-        unrelated = unrelated_error(self.encoder, canvas, paintings, layers, tile=self._tile, shares=shares)
-        return strength.target_error(self.options.strength, unrelated) * (1 if cover is None else float(cover.mean()))
-
-    def _stage(self, content: Tensor, scale: int, content_weight: float) -> Stage:
-        """A scale, its targets encoded."""
-        options, encoder, materials = self.options, self.encoder, self.materials
-        encoder.workspace.clear()
-        canvas, margin = pyramid.with_bleed(content, self._bleed)
-        paintings = materials.paintings(scale)
-        objective = from_images(
-            encoder,
-            canvas,
-            paintings,
-            content_layers=options.content_layers if materials.content else {},
-            style_layers=options.style_layers,
-            content_weight=content_weight,
-            style_weight=options.style_weight,
-            tv_weight=options.tv_weight,
-            tile=self._tile,
-            formulas=Formulas(options.content_loss, options.style_loss, options.tv_loss),
-            regions=materials.regions(scale, margin, paintings),
-            shared=self.shared,
-        )
-        tiles = plan(canvas.shape[2], canvas.shape[3], self._tile, encoder.halo, encoder.stride)
-        return Stage(encoder, objective, tiles, canvas, margin, materials.cover(scale, margin))
+        return Behind(picture, max(self.continued.size), self._outset.weight, 0)
 
     def _finish(self, scale: int) -> Callable[[Tensor], Tensor] | None:
         return partial(self.materials.finished, scale=scale) if self.materials.keeps_photograph else None
 
+    @cached_property
+    def _outset(self) -> Outset:
+        return Outset(self.options, self.materials, self.encoder, self.start, self.shared)
+
     def function(self, scale: int, content_weight: float) -> tuple[optimize.Function, Tensor]:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
-        stage = self._stage(self.materials.photograph(scale), scale, content_weight)
+        stage = self._outset.stage(self.materials.photograph(scale), scale, content_weight)
         return stage.function, stage.photograph

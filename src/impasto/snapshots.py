@@ -44,6 +44,7 @@ class Numbers(BaseModel):
     sha256: str  # of the tensors
     strides: dict[str, list[int]]  # of the tensors: sums are taken in the order of the memory
     finished: bool  # whether the run has ended
+    tiles: list[int | None]  # of each scale
     scale: int
     step: int
     evaluations: int
@@ -106,7 +107,13 @@ class Snapshots:
             laid_out = {name: _laid_out(tensor, numbers.strides[name], device) for name, tensor in tensors.items()}
             return _unpacked(numbers, laid_out)
 
-    def take(self, state: Iterate) -> None:
+    def tiles(self) -> list[int | None] | None:
+        """Those that this run was painted in, whatever memory was free then; None where it has left nothing."""
+        with _naming(self.file):
+            numbers = self._read_numbers()
+            return None if numbers is None else numbers.tiles
+
+    def take(self, state: Iterate, tiles: list[int | None]) -> None:
         """Keeps a state if it is time for it, or the last. If that fails the old one stays, and the run goes on."""
         began = time.perf_counter()
         if state.point is None or self.problem or not (state.last or began >= self._due):
@@ -114,7 +121,7 @@ class Snapshots:
         tensors, described = _packed(state.point)
         alike = {name: getattr(state, name) for name in Numbers.model_fields if hasattr(state, name)}
         alike["losses"] = dict(state.losses)
-        numbers = Numbers(run=self.run, sha256=_hash(tensors), finished=state.last, **alike, **described)
+        numbers = Numbers(run=self.run, sha256=_hash(tensors), finished=state.last, tiles=tiles, **alike, **described)
         metadata = {_KEY: numbers.model_dump_json()}
         try:
             atomic.replace(self.file, lambda path: save_file(tensors, path, metadata))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from impasto import masks, optimize, pyramid
 from impasto.objective import Objective
+from impasto.room import Room
 from impasto.tiles import Tile, value_and_grad
 from impasto.vgg import Encoder
 
@@ -23,17 +25,25 @@ class Stage:
     photograph: Tensor  # [1, 3, H + 2·margin, W + 2·margin]
     margin: int
     cover: Tensor | None  # [1, 1, …] of the canvas: how much of the paint each pixel has; None: all of it
+    room: Room  # where what has the canvas' size lies
 
     def function(self, canvas: Tensor) -> optimize.Value:
         """The weighted losses of what the paint on a canvas makes of the photograph, and their gradient."""
-        picture = masks.compose(canvas, self.photograph, self.cover)
-        statistics, grad = value_and_grad(picture, self.encoder, self.objective, self.tiles)
+        statistics, grad = value_and_grad(self._composed(canvas), self.encoder, self.objective, self.tiles, self.room)
+        if self.cover is not None:
+            self.room.map(torch.mul, grad, self.cover.expand_as(grad), out=grad)
         total, terms = self.objective.values(statistics)
-        return optimize.Value(total, terms, grad if self.cover is None else grad * self.cover)
+        return optimize.Value(total, terms, grad)
 
     def shown(self, canvas: Tensor) -> Tensor:
         """The picture [1, 3, H, W] on a canvas."""
-        return pyramid.without_bleed(masks.compose(canvas, self.photograph, self.cover), self.margin)
+        return pyramid.without_bleed(self._composed(canvas), self.margin)
+
+    def _composed(self, canvas: Tensor) -> Tensor:
+        """The picture on a canvas, with its bleed."""
+        if self.cover is None:
+            return canvas
+        return self.room.map(masks.compose, canvas, self.photograph, self.cover.expand_as(canvas))
 
     def with_content_weight(self, weight: float) -> Stage:
         """The same with another weight of the content."""

@@ -47,7 +47,7 @@ class Behind:
     """What a scale goes on from."""
 
     picture: Tensor  # [1, 3, h, w]
-    photograph: Tensor  # [1, 3, h, w]
+    scale: int  # its longest side
     weight: float  # of the content
     evaluations: int  # since the run began
 

@@ -13,6 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from impasto.room import Room
+
 IMAGE = "image"  # the name of the picture itself among its features
 
 
@@ -32,6 +34,11 @@ class Tile:
     def crop(self, image: Tensor) -> Tensor:
         """View of the crop in an image [..., H, W]."""
         return image[..., self.crop_top : self.crop_bottom, self.crop_left : self.crop_right]
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """(height, width) of the crop."""
+        return self.crop_bottom - self.crop_top, self.crop_right - self.crop_left
 
     @property
     def inner(self) -> tuple[int, int, int, int]:
@@ -101,9 +108,9 @@ class Objective(Protocol):
 
 
 def value_and_grad(
-    image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile]
+    image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile], room: Room | None = None
 ) -> tuple[list[Tensor], Tensor]:
-    """Statistics of the whole picture [1, 3, H, W], and the gradient [1, 3, H, W] of the loss of them.
+    """Statistics of the whole picture [1, 3, H, W], and the gradient [1, 3, H, W] of the loss of them, in a room.
 
     The first pass over the tiles sums the statistics, the second pulls the gradient back; with one tile, the
     features of the first pass still lie there for the second.
@@ -112,21 +119,27 @@ def value_and_grad(
         features = _features(image, encoder, tiles[0])
         totals = objective.statistics(features, tiles[0])
         return totals, _pull_back(features, encoder, objective, tiles[0], _sensitivities(objective, totals))
-    totals = sum_statistics(image, encoder, objective, tiles)
+    room = room or Room()
+    totals = sum_statistics(image, encoder, objective, tiles, room)
     sensitivities = _sensitivities(objective, totals)
-    grad = torch.zeros_like(image)
+    grad = room.map(torch.zeros_like, image)
     for tile in tiles:
         features = _features(image, encoder, tile)
         tile.crop(grad).add_(_pull_back(features, encoder, objective, tile, sensitivities))
+        room.release()
     return totals, grad
 
 
-def sum_statistics(image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile]) -> list[Tensor]:
+def sum_statistics(
+    image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile], room: Room | None = None
+) -> list[Tensor]:
     """The statistics of the whole picture, one tile in memory at a time."""
-    parts = (objective.statistics(_features(image, encoder, tile), tile) for tile in tiles)
-    totals = next(parts)
-    for part in parts:
-        totals = [total + statistic for total, statistic in zip(totals, part, strict=True)]
+    totals: list[Tensor] = []
+    for tile in tiles:
+        part = objective.statistics(_features(image, encoder, tile), tile)
+        totals = [total + statistic for total, statistic in zip(totals, part, strict=True)] if totals else part
+        if room:
+            room.release()
     return totals
 
 

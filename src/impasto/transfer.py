@@ -7,27 +7,33 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from impasto.architecture import CONVOLUTIONS
-from impasto.device import Compute, choose_compute
-from impasto.errors import OptionsError, memory_told
-from impasto.image import Picture, Source, check_result, fit, open_picture
-from impasto.imagefile import describe
+from impasto.cost import Estimate
+from impasto.errors import OptionsError
+from impasto.image import Source, fit
 from impasto.limits import MAX_PIXELS
-from impasto.materials import COLOR_SIDE, Materials
+from impasto.materials import COLOR_SIDE
 from impasto.options import Options, check_texture, make_options, make_texture_options
-from impasto.regions import Division, Mask, divide, read_mask
+from impasto.preparation import open_once, prepare_run
 from impasto.remake import check_files, continued_options, run_recipe
 from impasto.run import Transfer
 from impasto.shared import Shared
 from impasto.snapshots import Snapshots
 from impasto.states import Iterate, Result
-from impasto.styles import builtin_name, style_source
-from impasto.vgg import Encoder
-from impasto.weights import Weights, load_weights
 
-__all__ = ["Iterate", "Result", "Transfer", "iterate", "prepare", "prepare_texture", "stylize", "texture"]
+__all__ = [
+    "Estimate",
+    "Iterate",
+    "Result",
+    "Transfer",
+    "estimate",
+    "iterate",
+    "prepare",
+    "prepare_texture",
+    "stylize",
+    "texture",
+]
 
 
 def stylize(
@@ -51,6 +57,14 @@ def stylize(
         ImpastoError: in one sentence, for pictures that cannot be read and options that are impossible.
     """
     return _result(prepare(content, style, preset=preset, options=options, **values))
+
+
+def estimate(content: Source, style: Source | Sequence[Source], **values: Any) -> Estimate:
+    """What `stylize` would take on this machine, in seconds and in bytes, scale by scale; arguments as there.
+
+    The first estimate for a network on a machine times it, which takes some seconds.
+    """
+    return prepare(content, style, **values).estimate
 
 
 def iterate(content: Source, style: Source | Sequence[Source], **values: Any) -> Iterator[Iterate]:
@@ -93,13 +107,13 @@ def prepare(
     else:
         options = _chosen(options, preset, values)
     longest = None if options.height else max(options.size, COLOR_SIDE)
-    photograph = _open(shared, content, "content", longest, options)
+    photograph = open_once(shared, content, "content", longest, options)
     size = fit(*photograph.size, options.longest(*photograph.size))
     before = None
     if continued is not None:
-        before = _open(shared, continued, "continued", None, options)
+        before = open_once(shared, continued, "continued", None, options)
         _check_continued(before.size, size, photograph.size)
-    transfer = _prepare(photograph, size, style, options, shared, continued=before, started=started)
+    transfer = prepare_run(photograph, size, style, options, shared, continued=before, started=started)
     if recipe is not None:
         _check_same(recipe, transfer)
     return _with_snapshots(transfer, checkpoint)
@@ -139,7 +153,7 @@ def prepare_texture(
     started = time.perf_counter()
     options = _chosen(options, preset, values, partial(make_texture_options, size, tileable=tileable))
     check_texture(options, tileable)
-    transfer = _prepare(None, (size[1], size[0]), style, options, None, started=started)
+    transfer = prepare_run(None, (size[1], size[0]), style, options, None, started=started)
     return _with_snapshots(transfer, checkpoint)
 
 
@@ -149,7 +163,9 @@ def _with_snapshots(transfer: Transfer, folder: str | os.PathLike[str] | None) -
         return transfer
     snapshots = Snapshots(folder, transfer.identity)
     snapshots.check()
-    return replace(transfer, snapshots=snapshots)
+    tiles = snapshots.tiles() if transfer.options.tile is None else None
+    layouts = [replace(layout, tile=tile) for layout, tile in zip(transfer.layouts, tiles or [], strict=False)]
+    return replace(transfer, snapshots=snapshots, layouts=layouts or transfer.layouts)
 
 
 def _result(transfer: Transfer) -> Result:
@@ -189,104 +205,3 @@ def _chosen(
             f"options are an impasto.Options, not {type(options).__name__}: give values by their names"
         )
     return options
-
-
-def _prepare(
-    photograph: Picture | None,
-    size: tuple[int, int],
-    style: Source | Sequence[Source],
-    options: Options,
-    shared: Shared | None,
-    *,
-    continued: Picture | None = None,
-    started: float,
-) -> Transfer:
-    """The run of a picture of that (height, width)."""
-    check_result(*size, options.max_pixels)
-    sources: list[Source] = list(style) if isinstance(style, (list, tuple)) else [cast(Source, style)]
-    if not sources:
-        raise OptionsError("expected at least one style picture, got none")
-    stroke = options.style_size / max(size) if options.style_size else options.style_scale
-    longest = max(round(max(size) * stroke), COLOR_SIDE)
-    styles = [_open(shared, source, "style", longest, options) for source in sources]
-    start = None
-    if options.start is not None:
-        start = _open(shared, options.start, "init", max(size), options)
-    masks, divisions = _divide(photograph, styles, options, shared)
-    with memory_told(max(size)):
-        shelf = shared or Shared()
-        weights = shelf.once("network", options.weights, partial(load_weights, options.weights))
-        compute = choose_compute(options.device, options.precision)
-        layers = (*options.content_layers, *options.style_layers)
-        key = (options.weights, compute, *layers, options.pooling, options.borders)
-        encoder = shelf.once("encoder", key, partial(_load_encoder, weights, compute, options))
-    materials = Materials(photograph, size, styles, stroke, options.color, divisions, compute.device)
-    seconds = time.perf_counter() - started
-    return Transfer(options, materials, start, continued, masks, weights.info, compute, encoder, seconds, shared)
-
-
-def _open(shared: Shared | None, source: Source, role: str, longest: int | None, options: Options) -> Picture:
-    """A picture, opened once where it has a name."""
-
-    def open_it() -> Picture:
-        if role == "style" and builtin_name(source) is not None:  # --max-pixels is about files
-            return open_picture(style_source(source), role=role, longest=longest, max_pixels=MAX_PIXELS)
-        return open_picture(source, role=role, longest=longest, max_pixels=options.max_pixels)
-
-    if shared is None:
-        return open_it()
-    return shared.once("picture", (*_name(source), role, longest, options.max_pixels), lambda: (open_it(), source))[0]
-
-
-def _name(source: Source) -> tuple[object, ...]:
-    """What to know a source by: of a picture in memory, which has to be kept, where it is."""
-    return (os.fspath(source),) if isinstance(source, (str, os.PathLike)) else (id(source), "in memory")
-
-
-def _divide(
-    photograph: Picture | None, styles: Sequence[Picture], options: Options, shared: Shared | None
-) -> tuple[list[str], list[Division]]:
-    """The hashes of the masks, and which style paints where."""
-    weights = options.style_weights or (1.0,) * len(styles)
-    if len(weights) != len(styles):
-        raise OptionsError(f"expected a weight for each of {len(styles)} styles, got {len(weights)} in style_weights")
-    if len(options.style_mask) > len(styles):
-        raise OptionsError(
-            f"expected at most {len(styles)} style masks, one for each style, got {len(options.style_mask)}"
-        )
-    shelf = shared or Shared()
-    content_masks = [_mask(one, photograph, "content mask", options, shelf) for one in options.content_mask]
-    style_masks = [
-        _mask(one, style, "style mask", options, shelf)
-        for one, style in zip(options.style_mask, styles, strict=False)
-    ]
-    divisions = divide(content_masks, style_masks, weights)
-    return [mask.sha256 for mask in (*content_masks, *style_masks)], divisions
-
-
-def _mask(source: Source, of: Picture | None, role: str, options: Options, shared: Shared) -> Mask:
-    if of is None:
-        raise OptionsError("a texture has no content that a content mask could divide")
-
-    def read_it() -> tuple[Mask, Source]:
-        picture = open_picture(source, role=role, max_pixels=options.max_pixels, mask=True)
-        return read_mask(picture, of, f"{role} {describe(source)}"), source
-
-    return shared.once("mask", (*_name(source), of.size, options.max_pixels), read_it)[0]
-
-
-def _load_encoder(weights: Weights, compute: Compute, options: Options) -> Encoder:
-    try:
-        return Encoder(
-            weights.tensors,
-            CONVOLUTIONS[weights.architecture],
-            weights.preprocessing,
-            [*options.content_layers, *options.style_layers],
-            pooling=options.pooling,
-            borders=options.borders,
-            method=compute.method,
-            device=compute.device,
-            dtype=compute.dtype,
-        )
-    except ValueError as error:
-        raise OptionsError(str(error)) from None

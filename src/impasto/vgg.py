@@ -17,7 +17,7 @@ from torch import Tensor
 
 from impasto.convolution import Convolution, ConvolutionMethod, Direct, Winograd
 from impasto.pooling import POOLINGS, Pooling, PoolingName
-from impasto.views import Box, View, margins, view
+from impasto.views import Box, Load, View, margins, view
 from impasto.workspace import Workspace
 
 Borders = Literal["replicate", "zeros", "circular"]
@@ -80,6 +80,10 @@ class _Layer:
     @property
     def stride(self) -> int:
         return 1 << (self.block - 1)
+
+    @property
+    def channels(self) -> int:
+        return self.convolution.channels
 
     @property
     def before(self) -> str:
@@ -158,9 +162,32 @@ class Encoder:
             return Winograd(weight, bias, self.workspace, name)
         return Direct(weight, bias, self.workspace)
 
+    @property
+    def uses_winograd(self) -> bool:
+        """Whether any of its convolutions are computed so."""
+        return any(isinstance(layer.convolution, Winograd) for layer in self.layers)
+
+    def channels(self, tap: str) -> int:
+        """C of the tap's features."""
+        place = Tap.parse(tap)
+        return next(one.channels for one in self.layers if (one.block, one.index) == (place.block, place.index))
+
     def reach(self, tap: str) -> int:
         """How many pixels away a position of the tap sees."""
         return halo(tap, self.convolutions)
+
+    def load(self, size: tuple[int, int], inner: Box | None = None) -> Load:
+        """What an evaluation of a picture of that (height, width) takes, or of a part of it."""
+        strides = [layer.stride for layer in self.layers]
+        places = zip(strides, self._margins[1:], strict=True)
+        positions = [view(size, inner or (0, 0, *size), *place).positions for place in places]
+        values = [count * layer.channels for count, layer in zip(positions, self.layers, strict=True)]
+        before = [3, *(layer.channels for layer in self.layers)]
+        products = [9 * one * channels for one, channels in zip(values, before, strict=False)]
+        shallow = sum(stride == 1 for stride in strides)
+        # Every output is kept; and of the largest, what is padded, masked and pulled back in two turns.
+        numbers = sum(values) + 5 * max(values)
+        return Load(sum(positions[:shallow]), sum(products[shallow:]), numbers * self.dtype.itemsize)
 
     @contextmanager
     def not_repeated(self) -> Iterator[None]:

@@ -29,6 +29,11 @@ class View:
         (top, bottom), (left, right), (height, width) = self.rows, self.columns, self.size
         return top == 0, left == 0, bottom == height, right == width
 
+    @property
+    def positions(self) -> int:
+        """How many it has."""
+        return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
+
     def cut(self, image: Tensor) -> Tensor:
         """The part of a whole grid's values [..., H, W]."""
         return image[..., slice(*self.rows), slice(*self.columns)]
@@ -45,6 +50,15 @@ class View:
         axes = (self.rows, inner.rows), (self.columns, inner.columns)
         rows, columns = (slice(start - first, end - first) for (first, _), (start, end) in axes)
         return x[rows, columns]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a network has to do and to hold for a picture."""
+
+    shallow: int  # positions of its first block, whose time goes to memory
+    deep: int  # multiplications of the others, whose time goes to them
+    memory: int  # bytes
 
 
 def margins(pooled: Sequence[bool]) -> list[int]:

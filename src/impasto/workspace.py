@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from impasto.memory import give_back
+
 
 class Workspace:
     """Named buffers that are made once and used again by every evaluation.
@@ -37,3 +39,4 @@ class Workspace:
     def clear(self) -> None:
         """Gives the memory back, when the next picture has another size."""
         self._buffers.clear()
+        give_back()

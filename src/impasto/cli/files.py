@@ -38,7 +38,7 @@ class Files:
 
     content: str | None  # none for a texture
     styles: tuple[str, ...]
-    output: str
+    output: str | None  # none for a dry run
     source: str | None = None  # a picture to go on from
     clobber: bool = True
     save_every: int | None = None  # evaluations between the pictures that stay beside the output
@@ -53,9 +53,11 @@ class Files:
         if header is not None and size is None:
             longest = options.longest(header.height, header.width)  # EXIF may still turn it
             height_width = fit(header.height, header.width, longest)
-        check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
+        if self.output is not None:
+            check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
         check_result(*height_width, options.max_pixels)
-        sweep_leftovers(self.output)
+        if self.output is not None:
+            sweep_leftovers(self.output)
 
     def check_frames(self, options: Options, evaluations: int) -> None:
         """ImageError for a frame, of those that so many evaluations make, that could not be written."""
@@ -66,7 +68,7 @@ class Files:
 
     def frame(self, evaluation: int) -> Path:
         """`picture.png` -> `picture.0010.png`, beside it."""
-        output = Path(self.output)
+        output = Path(self.output or "")
         return output.with_name(f"{output.stem}.{evaluation:04}{output.suffix}")
 
     def _pictures(self, options: Options) -> list[tuple[str, str]]:

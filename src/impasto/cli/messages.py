@@ -1,6 +1,7 @@
 """What is said to people, on stderr."""
 
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 
@@ -15,3 +16,17 @@ def say(message: object) -> None:
 def shown(path: str) -> str:
     """A file's name on one line that every terminal can show."""
     return path if path.isprintable() else repr(path)
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `12:34` or `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines with the columns of the rows set right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

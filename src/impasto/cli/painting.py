@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from impasto.transfer import Iterate, Transfer
 
 OUTPUT_FLAGS = (
-    click.option("-o", "--output", metavar="FILE", required=True, help="The picture: .png, .jpg, .webp or .tiff."),
+    click.option("-o", "--output", metavar="FILE", help="The picture: .png, .jpg, .webp or .tiff."),
+    click.option("--dry-run", is_flag=True, help="Only say what it will take here, in time and in memory."),
     click.option("--preset", metavar="NAME|FILE.toml", help="Options to begin with; see `impasto presets`."),
     click.option("--save-every", type=click.IntRange(1), metavar="N", help="Keep a picture of every Nth evaluation."),
     click.option("--preview", is_flag=True, help="Keep the output fresh while it is painted."),
@@ -35,9 +36,10 @@ OUTPUT_FLAGS = (
 class Output:
     """What becomes of a run's picture, by those flags."""
 
-    path: str
+    path: str | None  # none for a dry run
     report: Report
     clobber: bool
+    dry_run: bool = False
     preset: str | None = None
     save_every: int | None = None
     preview: bool = False
@@ -56,7 +58,10 @@ def with_output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_output(*arguments: Any, as_json: bool, quiet: bool, no_clobber: bool, **flags: Any) -> Any:
-        own = {name: flags.pop(name) for name in ("preset", "save_every", "preview", "checkpoint", "resume")}
+        names = ("preset", "save_every", "preview", "checkpoint", "resume", "dry_run")
+        own = {name: flags.pop(name) for name in names}
+        if flags["output"] is None and not own["dry_run"]:
+            raise click.UsageError("missing option '-o' / '--output': say where the picture is to go")
         if own["resume"] and own["checkpoint"] is None:
             raise click.UsageError("--resume goes on from a folder: give --checkpoint DIR")
         report = Report(as_json=as_json, quiet=quiet)
@@ -73,9 +78,12 @@ def paint(
 ) -> None:
     """To the picture and its report; raises what ended the run early once both are out."""
     report = output.report
+    if output.dry_run:
+        report.estimate(prepare().estimate)
+        return
     with progress_display(report.shows_progress) as begin:
         from impasto.cli.saver import Saver
-        from impasto.device import peak_memory
+        from impasto.memory import peak
 
         transfer = prepare()
         if output.resume and transfer.snapshots:
@@ -83,18 +91,20 @@ def paint(
         steps = [evaluations for _, evaluations in transfer.schedule]
         files.check_frames(options, sum(steps))
         report.notes(transfer.notes)
-        saver = Saver(files, transfer, preview=output.preview)
+        assert files.output is not None, "only a dry run has none"
+        saver = Saver(files, transfer, files.output, preview=output.preview)
         interrupts.hold()
-        state, ending = _follow(transfer, [begin(steps), saver.watch], interrupts)
+        state, ending = _follow(transfer, [begin(transfer.costs), saver.watch], interrupts)
         picture = saver.save(state, files.output)
+        report.notes(transfer.mishaps)
         ending = ending or interrupts.noted()
         if transfer.snapshots and transfer.snapshots.problem:
             report.notes([transfer.snapshots.problem])
         elif transfer.snapshots and state.last:
             transfer.snapshots.clear()
-    peak = peak_memory(transfer.compute.device)
+    most = peak(transfer.compute.device)
     try:
-        report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
+        report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=most)
     finally:  # the same Ctrl-C may have ended the reader of our pipe
         if ending is not None:
             ending.add_note(kept(files.output, state))

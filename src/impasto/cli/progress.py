@@ -6,46 +6,50 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from impasto.cli.messages import clock
+
 if TYPE_CHECKING:
     from impasto.transfer import Iterate
 
     Watch = Callable[[Iterate], None]
 
+Parts = Sequence[tuple[int, float]]
+"""Of each scale, coarsest first: how many evaluations, and what one costs in seconds of some machine."""
 
-class Estimate:
-    """Seconds left. An evaluation costs in proportion to its pixels, so to the square of its scale."""
 
-    def __init__(self, steps: Sequence[int]) -> None:
-        """`steps`: evaluations at each scale, coarsest first."""
-        self._steps = steps
-        self._rate: float | None = None  # seconds a unit of work, at this scale or the one before
+class Remaining:
+    """Seconds left: what the model of costs says of the rest, corrected by how long the last part took."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._costs = [cost for _, cost in parts]
+        self._scales = [steps * cost for steps, cost in parts]
+        self._rate: float | None = None  # seconds here of a second there, at this scale or the one before
         self._first: Iterate | None = None  # evaluation at this scale
 
     def work(self, state: Iterate) -> tuple[float, float]:
-        """What is done and what there is in all, in pixels of squares."""
+        """What is done and what there is in all, in seconds of that machine."""
         index = state.scales.index(state.scale)
-        costs = [count * scale**2 for count, scale in zip(self._steps, state.scales, strict=True)]
-        return sum(costs[:index]) + state.step * state.scale**2, sum(costs)
+        return sum(self._scales[:index]) + state.step * self._costs[index], sum(self._scales)
 
     def seconds_left(self, state: Iterate) -> float | None:
         """To be asked after every evaluation; None where nothing can be said yet."""
         if self._first is None or self._first.scale != state.scale:
             self._first = state
         elif state.step > self._first.step:
-            work = (state.step - self._first.step) * state.scale**2
+            work = (state.step - self._first.step) * self._costs[state.scales.index(state.scale)]
             self._rate = (state.seconds - self._first.seconds) / work
         done, total = self.work(state)
         return None if self._rate is None else self._rate * (total - done)
 
 
 @contextmanager
-def progress_display(shown: bool) -> Iterator[Callable[[Sequence[int]], Watch]]:
-    """Shows that something is going on until the returned function is told the evaluations at each scale.
+def progress_display(shown: bool) -> Iterator[Callable[[Parts], Watch]]:
+    """Shows that something is going on until the returned function is told the scales.
 
     That function returns the one to call with every Iterate. Without `shown` both do nothing.
     """
     if not shown:
-        yield lambda _steps: lambda _state: None
+        yield lambda _parts: lambda _state: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -59,12 +63,12 @@ def progress_display(shown: bool) -> Iterator[Callable[[Sequence[int]], Watch]]:
     with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as progress:
         task = progress.add_task("getting ready", total=None, now="")
 
-        def begin(steps: Sequence[int]) -> Watch:
-            estimate = Estimate(steps)
+        def begin(parts: Parts) -> Watch:
+            remaining = Remaining(parts)
 
             def watch(state: Iterate) -> None:
-                done, total = estimate.work(state)
-                texts = {"description": _where(state), "now": _now(state, estimate.seconds_left(state))}
+                done, total = remaining.work(state)
+                texts = {"description": _where(state), "now": _now(state, remaining.seconds_left(state))}
                 progress.update(task, completed=done, total=total, **texts)  # type: ignore[arg-type]
 
             return watch
@@ -77,11 +81,5 @@ def _where(state: Iterate) -> str:
 
 
 def _now(state: Iterate, left: float | None) -> str:
-    wait = "" if left is None else f", {_clock(left)} left"
+    wait = "" if left is None else f", {clock(left)} left"
     return f"evaluation {state.step} of {state.steps}, loss {state.losses['total']:.3g}{wait}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -6,13 +6,16 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from impasto.cli.messages import say, shown
+from impasto.cli.messages import clock, say, shown, table
+from impasto.memory import shown as size
 
 if TYPE_CHECKING:
+    from impasto.cost import Estimate
     from impasto.transfer import Iterate
 
 
@@ -34,6 +37,30 @@ class Report:
         self._notes += notes
         for note in notes if not self._quiet else []:
             say(f"note: {note}")
+
+    def estimate(self, estimate: Estimate) -> None:
+        """What a run will take."""
+        record = {
+            "seconds": round(estimate.seconds, 1),
+            "peak_memory": estimate.memory,
+            "disk": estimate.disk,
+            "scales": [asdict(cost) for cost in estimate.scales],
+        }
+        if self._as_json:
+            click.echo(json.dumps(record, indent=2))
+            return
+        rows = [("scale", "pixels", "evaluations", "tiles", "time", "memory")]
+        rows += [
+            (
+                str(cost.scale), f"{cost.width} x {cost.height}", str(cost.evaluations), str(cost.tiles),
+                clock(cost.seconds), size(cost.memory),
+            )
+            for cost in estimate.scales
+        ]  # fmt: skip
+        for row in table(rows):
+            click.echo(row)
+        place = f", and {size(estimate.disk)} of disk meanwhile" if estimate.disk else ""
+        click.echo(f"in all {clock(estimate.seconds)}, at most {size(estimate.memory)} of memory{place}")
 
     def picture(
         self,

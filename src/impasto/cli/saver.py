@@ -21,8 +21,9 @@ _PREVIEW_SHARE = 0.03  # of the run's time, at most
 class Saver:
     """Writes the states of a run: frames, previews and at last the picture."""
 
-    def __init__(self, files: Files, transfer: Transfer, *, preview: bool) -> None:
+    def __init__(self, files: Files, transfer: Transfer, output: str, *, preview: bool) -> None:
         self._files = files
+        self._output = output
         self._transfer = transfer
         self._next_preview = 0.0 if preview else float("inf")  # time.perf_counter()
 
@@ -32,7 +33,7 @@ class Saver:
             self.save(state, self._files.frame(state.evaluations))
         start = time.perf_counter()
         if start >= self._next_preview and not state.last:
-            self.save(state, self._files.output)
+            self.save(state, self._output)
             now = time.perf_counter()
             self._next_preview = now + max(_PREVIEW_SECONDS, (now - start) / _PREVIEW_SHARE)
 

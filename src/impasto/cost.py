@@ -1,0 +1,207 @@
+"""What a run will take, in memory and in time, and how it is laid out to fit: a model of what each scale does.
+
+Its constants were fitted to measured runs: `benchmarks/cost.py` shows by how much it is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from impasto.calibration import Rate, Speed
+from impasto.errors import OutOfMemoryError
+from impasto.memory import shown
+from impasto.optimize import HISTORY
+from impasto.tiles import plan
+from impasto.vgg import Encoder, Tap
+from impasto.views import Load
+
+PIXEL = 12  # bytes of a pixel in three float32
+TILES = (None, 2176, 1600, 1088, 832, 576, 448, 320, 192)  # what is tried, the fastest first; None: one piece
+STATE = 8.5  # pictures in memory while one is painted: photograph, canvas, gradients, the step to come
+STREAMED = 2.0  # the same where pictures lie in files: spectra, and what a scale begins with
+BLOCKS = 130e6  # bytes of the blocks that files are worked on in
+LIBRARIES = 110e6  # bytes that the libraries of the convolutions take while they work
+TRANSFORMS = 60e6  # bytes of Winograd's chunks
+NETWORK = 1.1  # of what the encoder says that it holds
+HANDLING = 0.6e-6  # seconds a pixel of a scale: opened, resized, enlarged, shown
+SLOWER = 2.0  # the optimiser, where its state lies in files
+
+
+# Of two cores of a server; where only what is faster than what is asked for
+TYPICAL = Speed(Rate(1.0e-7, 2.2e-12), Rate(2.0e-7, 4.5e-12), 6e-8)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a run lies in memory."""
+
+    tile: int | None = None  # longest side that is computed in one piece, with its bleed; None: any
+    on_disk: bool = False  # whether what has the picture's size lies in files
+
+    @property
+    def in_words(self) -> str:
+        """As notes have it."""
+        return "in one piece" if self.tile is None else f"in tiles of {self.tile}"
+
+
+WHOLE = Layout()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be painted at a scale."""
+
+    scale: int
+    size: tuple[int, int]  # (height, width) of the canvas, with its bleed
+    styles: Sequence[tuple[int, int]]
+    evaluations: int
+    content_layers: Sequence[str]  # none for a texture
+    dial: bool  # whether the strength dial looks for its target here
+
+
+@dataclass(frozen=True)
+class ScaleCost:
+    """What a scale will take."""
+
+    scale: int
+    width: int
+    height: int
+    evaluations: int
+    layout: Layout
+    tiles: int
+    seconds: float
+    memory: int  # bytes, at its peak, of the whole process
+    disk: int  # bytes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take on this machine."""
+
+    scales: tuple[ScaleCost, ...]
+
+    @property
+    def seconds(self) -> float:
+        """In all."""
+        return sum(cost.seconds for cost in self.scales)
+
+    @property
+    def memory(self) -> int:
+        """The most at a time, in bytes, of the whole process."""
+        return max(cost.memory for cost in self.scales)
+
+    @property
+    def disk(self) -> int:
+        """The most at a time, in bytes of the cache folder."""
+        return max(cost.disk for cost in self.scales)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the cost of a run depends on, but for how it is laid out."""
+
+    works: Sequence[Work]
+    encoder: Encoder
+    base: int  # bytes that the process has in memory already
+    adam: bool  # which has less to remember than L-BFGS
+    divisible: bool  # whether it can be computed in tiles
+
+    def estimate(self, layouts: Sequence[Layout], speed: Speed = TYPICAL) -> Estimate:
+        """What the run takes, each scale laid out so."""
+        costs, behind = [], 0
+        for work, layout in zip(self.works, layouts, strict=True):
+            tiles, seconds = _seconds(work, layout, self.encoder, speed)
+            memory, disk = _memory(work, layout, self.encoder, adam=self.adam)
+            carried = 0 if layout.on_disk else PIXEL * behind  # the scale behind
+            peak = round(self.base + LIBRARIES + memory + carried)
+            size = (work.size[1], work.size[0])
+            costs.append(ScaleCost(work.scale, *size, work.evaluations, layout, tiles, seconds, peak, disk))
+            behind = work.size[0] * work.size[1]
+        return Estimate(tuple(costs))
+
+    def fit(self, budget: int, tile: int | None = None) -> list[Layout]:
+        """Of each scale the fastest layout whose peak is inside the budget; with a tile, one with that.
+
+        OutOfMemoryError, which names what would fit, where there is none.
+        """
+        chosen: list[Layout] = []
+        for number in range(len(self.works)):
+            costs = self._options(number, tile)
+            fitting = [cost for cost in costs if cost.memory <= budget]
+            if not fitting:
+                needs = min(cost.memory for cost in self._options(len(self.works) - 1, tile))
+                size = f"size {self.works[-1].scale}{f' in tiles of {tile}' if tile else ''}"
+                has = f"needs {shown(needs)} of memory and may have {shown(budget)}"
+                raise OutOfMemoryError(f"{size} {has}: {self._remedy(number, budget, tile)}")
+            chosen.append(min(fitting, key=lambda cost: cost.seconds).layout)
+        return chosen
+
+    def smaller(self, number: int, layout: Layout) -> Layout | None:
+        """The next layout of that scale that takes less memory; None for the least."""
+        floor = self.base + LIBRARIES
+        most = floor + 0.8 * (self._cost(number, layout).memory - floor)
+        less = [cost for cost in self._options(number, None) if cost.memory < most]
+        return max(less, key=lambda cost: cost.memory).layout if less else None
+
+    def _options(self, number: int, tile: int | None) -> list[ScaleCost]:
+        """What the scale of that number costs in every layout."""
+        largest = max(self.works[number].size)
+        tiles = (tile,) if tile is not None or not self.divisible else TILES
+        places = (False, True) if self.encoder.workspace.device.type == "cpu" else (False,)
+        sizes = [size for size in tiles if size is None or size < largest] or [None]
+        return [self._cost(number, Layout(size, on_disk)) for on_disk in places for size in sizes]
+
+    def _cost(self, number: int, layout: Layout) -> ScaleCost:
+        works = self.works[max(0, number - 1) : number + 1]
+        return replace(self, works=works).estimate([layout] * len(works)).scales[-1]
+
+    def _remedy(self, number: int, budget: int, tile: int | None) -> str:
+        """What to do where the scale of that number does not fit."""
+        if tile and any(cost.memory <= budget for cost in self._options(number, None)):
+            return "leave --tile to us, or give a smaller one"
+        if number:
+            return f"try --size {self.works[number - 1].scale}, or a larger --memory"
+        return "give a larger --memory, or close other programs"
+
+
+def _seconds(work: Work, layout: Layout, encoder: Encoder, speed: Speed) -> tuple[int, float]:
+    """The number of tiles, and the time of a scale."""
+    loads = _loads(encoder, work.size, layout.tile)
+    forward = sum(map(speed.forward.seconds, loads))
+    evaluation = sum(map(speed.evaluation.seconds, loads)) + (forward if len(loads) > 1 else 0)
+    styles = sum(speed.forward.seconds(load) for size in work.styles for load in _loads(encoder, size, layout.tile))
+    targets = styles + (forward if work.content_layers else 0)
+    pixels = work.size[0] * work.size[1]
+    step = speed.step * pixels * (SLOWER if layout.on_disk else 1)
+    return len(loads), (
+        work.evaluations * (evaluation + step) + targets * (2 if work.dial else 1) + HANDLING * pixels
+    )
+
+
+def _memory(work: Work, layout: Layout, encoder: Encoder, *, adam: bool) -> tuple[float, int]:
+    """Bytes in memory beside those of the process itself, and in files."""
+    pixels = work.size[0] * work.size[1]
+    pairs = 1 if adam else min(HISTORY, max(0, work.evaluations - 1))
+    state = (STATE + 2 * pairs) * PIXEL * pixels + _targets(work, encoder)
+    sizes = [work.size, *work.styles]
+    most = max(load.memory for size in sizes for load in _loads(encoder, size, layout.tile))
+    network = NETWORK * most + (TRANSFORMS if encoder.uses_winograd else 0)
+    if layout.on_disk:
+        return network + STREAMED * PIXEL * pixels + BLOCKS, round(state)
+    return network + state, 0
+
+
+def _targets(work: Work, encoder: Encoder) -> int:
+    """Bytes of the photograph's features."""
+    height, width = work.size
+    total = 0
+    for tap in work.content_layers:
+        stride = Tap.parse(tap).stride
+        total += encoder.channels(tap) * -(-height // stride) * -(-width // stride)
+    return total * encoder.dtype.itemsize
+
+
+def _loads(encoder: Encoder, size: tuple[int, int], tile: int | None) -> list[Load]:
+    """Of each tile of a picture of that (height, width)."""
+    return [encoder.load(part.crop_size, part.inner) for part in plan(*size, tile, encoder.halo, encoder.stride)]

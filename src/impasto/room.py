@@ -1,0 +1,98 @@
+"""Where tensors of the size of the picture lie: in memory, or in files that give their memory back after each use.
+
+A large picture is worked on block by block, so that of its files no more is in memory than a few blocks. The files
+have no name: whatever ends the process, they are gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import mmap
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from impasto.errors import OutOfMemoryError
+
+BLOCK = 1 << 22  # numbers that are worked on at a time: 16 MB of each operand
+
+
+class Room:
+    """Makes tensors, and works on them in blocks. With a folder they lie in files there, else in memory."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        self._maps: list[weakref.ref[mmap.mmap]] = []
+
+    def empty(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """A tensor with any contents, of another's kind. OutOfMemoryError where the disk has no place for it."""
+        size = math.prod(shape) * like.element_size()
+        if self.folder is None or like.device.type != "cpu" or not size:
+            return torch.empty(shape, dtype=like.dtype, device=like.device)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                _reserve(file.fileno(), size)
+                mapped = mmap.mmap(file.fileno(), size)
+        except OSError as error:
+            raise OutOfMemoryError(
+                f"the cache folder has no place for {size:,} bytes of the picture: {error.strerror}; "
+                "free some, or name another with IMPASTO_CACHE"
+            ) from error
+        self._maps = [known for known in self._maps if known() is not None]
+        self._maps.append(weakref.ref(mapped))
+        return torch.frombuffer(mapped, dtype=like.dtype).view(shape)
+
+    def keep(self, tensor: Tensor) -> Tensor:
+        """The same tensor in a place of its own."""
+        return tensor if self.folder is None else self.map(torch.clone, tensor)
+
+    def map(self, function: Callable[..., Tensor], *tensors: Tensor, out: Tensor | None = None) -> Tensor:
+        """A function of the elements of tensors of one shape, in `out` or in a new tensor like the first of them."""
+        if out is None:
+            out = self.empty(tuple(tensors[0].shape), tensors[0])
+        for target, *parts in self._blocks(out, *tensors):
+            target.copy_(function(*parts))
+        return out
+
+    def each(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """What a function makes, a number, of each block of tensors of one shape: [blocks]."""
+        return torch.stack([function(*parts) for parts in self._blocks(*tensors)])
+
+    def release(self) -> None:
+        """Gives back the memory of what lies in files; their contents stay."""
+        for known in self._maps:
+            mapped = known()
+            if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # of a shared file that loses nothing
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+    def _blocks(self, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """The same elements of tensors [1, C, H, W]: all of them, or so many rows of a channel at a time."""
+        if tensors[0].numel() <= BLOCK:
+            yield tensors
+            self.release()
+            return
+        _, channels, height, width = tensors[0].shape
+        rows = max(1, BLOCK // width)
+        for channel in range(channels):
+            for top in range(0, height, rows):
+                yield tuple(tensor[:, channel : channel + 1, top : top + rows] for tensor in tensors)
+                self.release()
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Takes the space now: a full disk would else end the process when the memory is written."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        chunk = bytes(1 << 20)
+        for _ in range(-(-size // len(chunk))):
+            if os.write(descriptor, chunk) < len(chunk):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(descriptor, size)

@@ -1,0 +1,190 @@
+"""What a run takes, and how it is laid out to fit: the model's arithmetic, the choice, and what follows from it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import MakeEncoder
+from tinyruns import CONTENT, STYLE, picture_bytes
+
+import impasto
+from impasto import calibration, cost, iterate, optimize, outset, prepare, stylize, texture
+from impasto.calibration import Rate, Speed
+from impasto.cost import Layout, Plan, Work
+from impasto.errors import OptionsError, OutOfMemoryError
+
+LARGE: dict[str, Any] = {"size": 300, "min_size": 60, "iterations": 2}
+
+
+def _plan(encoder: Any, *, base: int = 10**8, divisible: bool = True) -> Plan:
+    works = [
+        Work(scale, (scale, scale), [(scale, scale)], 5, ["relu3_1"], scale == 512) for scale in (512, 1024, 4096)
+    ]
+    return Plan(works, encoder, base, adam=False, divisible=divisible)
+
+
+@pytest.fixture
+def plan(make_encoder: MakeEncoder) -> Plan:
+    return _plan(make_encoder(["relu3_1", "relu3_2"], dtype=torch.float32))
+
+
+def test_more_memory_is_never_slower(plan: Plan) -> None:
+    seconds = [plan.estimate(plan.fit(budget)).seconds for budget in (10**9, 2 * 10**9, 10**10, 10**12)]
+    assert seconds == sorted(seconds, reverse=True)
+    assert plan.fit(10**12) == [Layout()] * 3
+
+
+@pytest.mark.parametrize("budget", [8 * 10**8, 10**9, 3 * 10**9, 10**10])
+def test_a_layout_is_inside_its_budget(plan: Plan, budget: int) -> None:
+    estimate = plan.estimate(plan.fit(budget))
+    assert estimate.memory <= budget
+    assert estimate.memory == max(scale.memory for scale in estimate.scales)
+    assert (estimate.disk > 0) == any(scale.layout.on_disk for scale in estimate.scales)
+
+
+def test_small_scales_are_laid_out_as_if_they_were_the_last(plan: Plan) -> None:
+    """So that a preview is what the large run goes through."""
+    small = replace(plan, works=plan.works[:2])
+    assert plan.fit(2 * 10**9)[:2] == small.fit(2 * 10**9)
+
+
+def test_tiles_by_hand_are_obeyed(plan: Plan) -> None:
+    layouts = plan.fit(10**12, 600)
+    assert [layout.tile for layout in layouts] == [None, 600, 600]
+    assert [scale.tiles for scale in plan.estimate(layouts).scales] == [1, 4, 49]
+
+
+def test_what_would_fit_is_named(plan: Plan) -> None:
+    least = min(cost.memory for cost in plan._options(2, None))
+    assert plan.estimate(plan.fit(least)).memory <= least
+    with pytest.raises(
+        OutOfMemoryError, match=r"size 4096 needs .* may have .*: try --size 1024, or a larger --memory"
+    ):
+        plan.fit(least - 1)
+    with pytest.raises(
+        OutOfMemoryError, match=r"in tiles of 4000 needs .*: leave --tile to us, or give a smaller one"
+    ):
+        plan.fit(least, 4000)
+    with pytest.raises(OutOfMemoryError, match="give a larger --memory, or close other programs"):
+        plan.fit(10**8)
+
+
+def test_a_picture_without_ends_is_one_piece(make_encoder: MakeEncoder) -> None:
+    plan = _plan(make_encoder(["relu3_2"], dtype=torch.float32), divisible=False)
+    assert {layout.tile for layout in plan.fit(10**13)} == {None}
+    with pytest.raises(OutOfMemoryError, match="try --size 1024"):
+        plan.fit(7 * 10**8)
+
+
+def test_smaller_layouts_come_to_an_end(plan: Plan) -> None:
+    layout, memory = Layout(), []
+    while layout is not None:
+        memory.append(plan._cost(2, layout).memory)
+        layout = plan.smaller(2, layout)
+    assert memory == sorted(memory, reverse=True)
+    assert len(memory) > 2
+
+
+def test_seconds_are_passes_times_rates(make_encoder: MakeEncoder) -> None:
+    encoder = make_encoder(["relu3_2"], dtype=torch.float32)
+    work = Work(64, (64, 64), [(64, 64)], 10, ["relu3_2"], dial=False)
+    speed = Speed(Rate(1e-6, 0), Rate(3e-6, 0), 1e-7)
+    found = Plan([work], encoder, 0, adam=False, divisible=True).estimate([Layout()], speed)
+    pixels = 64 * 64  # and positions of the only layer of the first block
+    assert found.seconds == pytest.approx(10 * (3e-6 + 1e-7) * pixels + 2 * 1e-6 * pixels + cost.HANDLING * pixels)
+
+
+def test_rates_are_what_two_measurements_have_in_common(make_encoder: MakeEncoder) -> None:
+    encoder = make_encoder(["relu3_2"], dtype=torch.float32)
+    true = Rate(2e-7, 3e-12)
+    loads = [encoder.load((64, 64)), encoder.load((64, 64), (16, 16, 24, 24))]
+    found = calibration._rate(loads, [true.seconds(load) for load in loads])
+    assert (found.shallow, found.deep) == pytest.approx((true.shallow, true.deep))
+    odd = calibration._rate(loads, [1.0, 100.0])  # nonsense: a part that takes longer than the whole
+    assert odd.seconds(loads[0]) == pytest.approx(1.0)
+    assert odd.shallow > 0
+    assert odd.deep > 0
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_an_estimate_is_timed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path))
+    monkeypatch.setattr(calibration, "SIDE", 96)
+    timed: list[None] = []
+    original = calibration._timed
+    monkeypatch.setattr(calibration, "_timed", lambda *given: timed.append(None) or original(*given))
+    first, second = (impasto.estimate(CONTENT, STYLE, **LARGE) for _ in range(2))
+    assert len(timed) == 1
+    assert first.seconds == second.seconds > 0
+    assert [scale.scale for scale in first.scales] == [60, 120, 240, 300]
+    assert first.memory > 10**8
+    (tmp_path / calibration.FILE).write_text('{"damaged')
+    impasto.estimate(CONTENT, STYLE, **LARGE)
+    assert len(timed) == 2
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_the_picture_does_not_depend_on_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"size": 200, "min_size": 200, "iterations": 3, "content_layers": "relu3_1", "style_layers": "relu2_1"}
+    whole = stylize(CONTENT, STYLE, **values)
+    monkeypatch.setattr(cost, "TILES", (None, 64))
+    run = prepare(CONTENT, STYLE, **values)
+    tight = min(option.memory for option in run.plan._options(0, None))
+    tiled = stylize(CONTENT, STYLE, **values, memory=tight + 3 * 10**7)
+    assert tiled.recipe["computed"]["tiles"] == [64]
+    difference = np.asarray(whole.image, dtype=float) - np.asarray(tiled.image, dtype=float)
+    assert np.abs(difference).max() <= 1
+    assert set(whole.recipe["options"]) == set(tiled.recipe["options"])
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_files_give_the_same_bytes_as_memory() -> None:
+    run = prepare(CONTENT, STYLE, **LARGE)
+    found = []
+    for on_disk in (False, True):
+        run = replace(run, layouts=[replace(layout, on_disk=on_disk) for layout in run.layouts])
+        *_, state = run
+        found.append(picture_bytes(state))
+    assert found[0] == found[1]
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_out_of_memory_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in smaller tiles, and said; never where the tiles were chosen by hand."""
+    values = {"size": 100, "min_size": 50, "iterations": 2, "content_layers": "relu2_1", "style_layers": "relu2_1"}
+    monkeypatch.setattr(cost, "TILES", (None, 48, 32))
+    original, largest = outset.plan, [100]
+
+    def plan(height: int, width: int, tile: int | None, *rest: int) -> Any:
+        if (tile or max(height, width)) > largest[0]:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return original(height, width, tile, *rest)
+
+    monkeypatch.setattr(outset, "plan", plan)
+    run = prepare(CONTENT, STYLE, **values)
+    states = list(run)
+    assert run.mishaps == ["memory ran out at 100 px, which was painted in tiles of 48"]
+    assert states[-1].last
+    assert [layout.tile for layout in run.layouts] == [None, 48]
+    with pytest.raises(OutOfMemoryError, match="size 100 does not fit"):
+        list(iterate(CONTENT, STYLE, **values, tile=112))
+    largest[0] = 20
+    with pytest.raises(OutOfMemoryError, match="size 100 does not fit"):
+        list(iterate(CONTENT, STYLE, **values))
+
+
+def test_circular_borders_have_no_tiles() -> None:
+    with pytest.raises(OptionsError, match="circular borders is computed in one piece"):
+        texture(STYLE, (64, 64), tileable=True, tile=32)
+
+
+@pytest.mark.parametrize("values", [{"memory": "much"}, {"memory": 0}, {"tile": 8}, {"tile": "half"}], ids=str)
+def test_impossible_values(values: dict[str, Any]) -> None:
+    with pytest.raises(OptionsError, match=next(iter(values))):
+        prepare(CONTENT, STYLE, **values)
+
+
+def test_the_models_history_is_the_optimisers() -> None:
+    assert cost.HISTORY is optimize.HISTORY

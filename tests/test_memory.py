@@ -1,0 +1,66 @@
+"""Sizes as people write them, and what the system tells of memory."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto import memory
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2GB", 2 * 10**9), ("1.5g", 1_500_000_000), (" 512 MiB ", 2**29), ("800mb", 8 * 10**8), ("1234", 1234),
+     ("3TiB", 3 * 2**40), ("10kB", 10_000)],
+)  # fmt: skip
+def test_sizes(text: str, size: int) -> None:
+    assert memory.parse(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "2 GB or so", "1e9", "0", "0.0001", "2PB", "١GBx"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a size such as 2GB"):
+        memory.parse(text)
+
+
+@pytest.mark.parametrize(("size", "text"), [(1_640_000_000, "1.64 GB"), (776e6, "776 MB"), (2_000, "2 kB")])
+def test_sizes_for_people(size: float, text: str) -> None:
+    assert memory.shown(size) == text
+
+
+def test_peak_memory_counts_bytes_and_never_falls() -> None:
+    before = memory.peak("cpu")
+    assert 50 << 20 < before < 1 << 42  # torch alone has more than 50 MB
+    block = torch.ones(16 << 20)
+    assert memory.peak("cpu") >= max(before, block.numel() * block.element_size())
+
+
+def test_what_is_resident_rises_and_falls() -> None:
+    before = memory.resident()
+    block = torch.ones(32 << 20)
+    assert memory.resident() > before + 0.9 * block.nbytes
+    del block
+    memory.give_back()
+    assert memory.resident() < before + (32 << 20)
+
+
+def test_a_margin_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_free", lambda: 10**9)
+    monkeypatch.setattr(memory, "_left_by_groups", lambda: [])
+    assert memory.available() == 850_000_000
+    monkeypatch.setattr(memory, "_left_by_groups", lambda: [10**8])
+    assert memory.available() == 85_000_000
+
+
+def test_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"/sys/fs/cgroup/memory.max": "5000\n", "/sys/fs/cgroup/memory.current": "2000\n"}
+
+    def read(path: Path, *_: object) -> str:
+        if str(path) not in files:
+            raise FileNotFoundError
+        return files[str(path)]
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert memory._left_by_groups() == [3000]
+    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    assert memory._left_by_groups() == []

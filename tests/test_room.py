@@ -1,0 +1,99 @@
+"""Tensors in files are worked on as those in memory, give their memory back, and leave nothing behind."""
+
+import errno
+import gc
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto import memory, room
+from impasto.errors import OutOfMemoryError
+from impasto.optimize import Memory, Preconditioner
+from impasto.room import Room
+
+on_linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="tells what is resident on Linux only")
+
+
+@pytest.fixture(params=[False, True], ids=["memory", "files"])
+def any_room(request: pytest.FixtureRequest, tmp_path: Path) -> Room:
+    return Room(tmp_path / "rooms" if request.param else None)
+
+
+def _picture(seed: int, height: int = 37, width: int = 23) -> torch.Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("block", [1, 100, 10_000])
+def test_blocks_are_all_of_the_picture(any_room: Room, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(room, "BLOCK", block)
+    one, other = _picture(1), any_room.keep(_picture(2))
+    found = any_room.map(lambda x, y: x - 2 * y, one, other)
+    assert torch.equal(found, one - 2 * other)
+    assert torch.equal(any_room.map(torch.neg, found, out=found), 2 * other - one)
+    total = any_room.each(lambda x: x.double().sum(), one).sum()
+    assert float(total) == pytest.approx(float(one.double().sum()), rel=1e-12)
+
+
+def test_parts_of_pictures_and_other_strides(any_room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BLOCK", 50)
+    canvas, picture = (
+        any_room.keep(torch.zeros(1, 3, 40, 30)),
+        _picture(1).contiguous(memory_format=torch.channels_last),
+    )
+    any_room.map(torch.clone, picture, out=canvas[..., 2:39, 4:27])
+    assert torch.equal(canvas[..., 2:39, 4:27], picture)
+    assert float(canvas.sum()) == pytest.approx(float(picture.sum()))
+
+
+def test_what_is_in_files_is_in_no_folder(tmp_path: Path) -> None:
+    kept = Room(tmp_path).keep(_picture(1))
+    assert list(tmp_path.iterdir()) == []
+    assert torch.equal(kept, _picture(1))
+
+
+@on_linux
+def test_memory_is_given_back_and_the_contents_stay(tmp_path: Path) -> None:
+    files = Room(tmp_path)
+    tensor = files.empty((1, 3, 4096, 2048), torch.zeros(()))
+    before = memory.resident()
+    tensor.fill_(0.5)
+    assert memory.resident() > before + 0.9 * tensor.nbytes
+    files.release()
+    assert memory.resident() < before + 0.2 * tensor.nbytes
+    files.map(lambda part: part + 1, tensor, out=tensor)
+    assert memory.resident() < before + 0.2 * tensor.nbytes
+    assert float(tensor.min()) == float(tensor.max()) == 1.5
+
+
+@on_linux
+def test_files_go_with_their_tensors(tmp_path: Path) -> None:
+    files = Room(tmp_path)
+    tensors = [files.empty((1, 3, 10, 10), torch.zeros(())) for _ in range(3)]
+    assert len([known for known in files._maps if known() is not None]) == 3
+    del tensors
+    gc.collect()
+    assert not any(known() for known in files._maps)
+
+
+def test_a_full_disk_is_told_before_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(room, "_reserve", full)
+    with pytest.raises(OutOfMemoryError, match=r"12,000,000 bytes .* No space left on device"):
+        Room(tmp_path).empty((1, 3, 1000, 1000), torch.zeros(()))
+
+
+@pytest.mark.parametrize("block", [64, 1 << 22])
+def test_the_optimiser_does_the_same_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(room, "BLOCK", block)
+    found = []
+    for place in (Room(), Room(tmp_path)):
+        remembered = Memory(3, Preconditioner(_picture(0), place), room=place)
+        for seed in range(4):
+            step = place.keep(_picture(seed))
+            remembered.add(step, place.map(lambda x: 2 * x, step))
+        found.append(remembered.direction(place.keep(_picture(9))))
+    assert torch.equal(*found)
