@@ -24,9 +24,11 @@ ROWS = (
     ("remake", "terms"),
     ("color", "device", "losses", "masks", "sheet", "sheetfile", "tiles", "vgg", "weights"),
     ("output", "page", "styles"),
+    ("encoding",),
     ("checkpoint", "convolution", "image", "pooling", "recipe"),
-    ("lettering", "notation", "paintings"),
-    ("architecture", "atomic", "cache", "imagefile", "options", "preprocessing", "srgb", "workspace"),
+    ("lettering", "notation", "paintings", "picture"),
+    ("deep",),
+    ("architecture", "atomic", "cache", "deeppng", "imagefile", "options", "preprocessing", "srgb", "workspace"),
     ("fieldtypes", "presets"),
     ("errors", "limits", "shared", "threads"),
 )

@@ -11,11 +11,13 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from deepfiles import Samples, png16, tiff
 from PIL import Image
 
 from impasto.errors import ImageError
@@ -37,10 +39,21 @@ ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
     "avif": ("AVIF", {}),
     "gif": ("GIF", {}),
     "bmp": ("BMP", {}),
+    "png-16": ("PNG", {}),
+    "tiff-16": ("TIFF", {}),
+    "tiff-16-tiles": ("TIFF", {}),
+}
+DEEP: dict[str, Callable[[Samples], bytes]] = {
+    "png-16": png16,
+    "tiff-16": partial(tiff, compression="zlib", rowsperstrip=8),
+    "tiff-16-tiles": partial(tiff, compression="zlib", predictor=True, tile=(16, 16)),
 }
 
 
 def encode(encoding: str, side: int = 24) -> bytes:
+    if encoding in DEEP:
+        samples = np.random.default_rng(1).integers(0, 65536, (side, side + 8, 3), dtype=np.uint16)
+        return DEEP[encoding](samples)
     kind, options = ENCODINGS[encoding]
     pixels = np.random.default_rng(1).integers(0, 256, (side, side + 8, 3), dtype=np.uint8)
     buffer = io.BytesIO()

@@ -6,15 +6,17 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from impasto.atomic import sweep_leftovers
+from impasto.encoding import Encoding
 from impasto.image import check_result, fit
 from impasto.imagefile import describe, naming, parse, read
 from impasto.limits import MAX_PIXELS
 from impasto.output import check_output
+from impasto.srgb import can_be_written
 from impasto.styles import builtin_name
 
 if TYPE_CHECKING:
@@ -53,7 +55,9 @@ class Files:
         if header is not None and size is None:
             longest = options.longest(header.height, header.width)  # EXIF may still turn it
             height_width = fit(header.height, header.width, longest)
-        check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
+        icc = header.info.get("icc_profile") if header is not None and size is None else None
+        encoding = self._encoding(options, icc)
+        check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width, encoding=encoding)
         check_result(*height_width, options.max_pixels)
         sweep_leftovers(self.output)
 
@@ -68,6 +72,11 @@ class Files:
         """`picture.png` -> `picture.0010.png`, beside it."""
         output = Path(self.output)
         return output.with_name(f"{output.stem}.{evaluation:04}{output.suffix}")
+
+    def _encoding(self, options: Options, icc: object) -> Encoding:
+        """How the picture is to be stored, as far as a header tells."""
+        own = cast(bytes, icc) if options.profile == "input" and can_be_written(icc) else None
+        return Encoding(options.depth, options.dpi, own, alpha=True)
 
     def _pictures(self, options: Options) -> list[tuple[str, str]]:
         """Role and path of what is to be opened, the content last."""

@@ -86,7 +86,7 @@ def paint(
         saver = Saver(files, transfer, preview=output.preview)
         interrupts.hold()
         state, ending = _follow(transfer, [begin(steps), saver.watch], interrupts)
-        picture = saver.save(state, files.output)
+        size = saver.save(state, files.output)
         ending = ending or interrupts.noted()
         if transfer.snapshots and transfer.snapshots.problem:
             report.notes([transfer.snapshots.problem])
@@ -94,7 +94,7 @@ def paint(
             transfer.snapshots.clear()
     peak = peak_memory(transfer.compute.device)
     try:
-        report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=peak)
+        report.picture(files.output, size, state, recipe=saver.recipe(state), peak_memory=peak)
     finally:  # the same Ctrl-C may have ended the reader of our pipe
         if ending is not None:
             ending.add_note(kept(files.output, state))
