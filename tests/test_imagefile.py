@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from deepfiles import Samples, png16, tiff
+from heicfile import heic
 from PIL import Image
 
 from impasto.errors import ImageError
@@ -43,6 +44,8 @@ ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
     "tiff-16": ("TIFF", {}),
     "tiff-16-tiles": ("TIFF", {}),
 }
+HALVES = bytes([60] * 8 + [180] * 8) * 16  # of luma: the left half is darker
+NEUTRAL = bytes([128]) * 64  # of both chromas
 DEEP: dict[str, Callable[[Samples], bytes]] = {
     "png-16": png16,
     "tiff-16": partial(tiff, compression="zlib", rowsperstrip=8),
@@ -316,6 +319,71 @@ def test_float_tiff(tmp_path: Path) -> None:
     assert (open_picture(path).at(1, 3)[0, 1, 0] * 255).tolist() == pytest.approx([0, 102, 255])
     Image.fromarray(np.array([[0, np.nan, 1]], np.float32)).save(path, "TIFF")
     assert "has float samples from nan to nan: expected 0 to 1" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("major", "brands"),
+    [
+        (b"heic", b"mif1heic"),
+        (b"heix", b"mif1heix"),
+        (b"mif1", b"mif1heic"),
+        (b"mif1", b"miafMiHBheicmif1"),
+        (b"mif1", b"mif1heixmiaf"),
+    ],
+)
+def test_heic(tmp_path: Path, major: bytes, brands: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL, major=major, brands=brands))
+    picture = open_picture(path)
+    assert (picture.size, picture.notes) == ((16, 16), ())
+    found = picture.at(16, 16)[0] * 255
+    assert found[:, :, 0].numpy() == pytest.approx(51, abs=1)  # of a luma that goes from 16 to 235
+    assert found[:, :, -1].numpy() == pytest.approx(191, abs=1)
+
+
+@pytest.mark.parametrize(("turns", "corners"), [(0, (0, 1, 0, 1)), (1, (1, 1, 0, 0)), (2, (1, 0, 1, 0))])
+def test_heic_is_upright(tmp_path: Path, turns: int, corners: tuple[int, ...]) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL, turns=turns))
+    light = open_picture(path).at(16, 16)[0, 0] > 0.5
+    assert (light[0, 0], light[0, -1], light[-1, 0], light[-1, -1]) == corners
+
+
+def test_av1_under_the_general_brand_is_avif(tmp_path: Path) -> None:
+    path, data = tmp_path / "photo.avif", encode("avif")
+    assert data[8:12] == b"avif"
+    for brands in (b"heic", b"mif1"):  # of which the first is one of the others, beside avif
+        path.write_bytes(data[:8] + b"mif1" + data[12:].replace(b"miaf", brands, 1))
+        assert open_picture(path).size == (24, 32)
+
+
+def test_heic_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL))
+    assert refusal(path).endswith("is a HEIC picture: pip install 'impasto[heif]' to read those")
+
+
+def test_heic_within_limits(tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL))
+    assert "has 16 x 16 pixels: more than --max-pixels 255 allows" in refusal(path, max_pixels=255)
+
+
+@pytest.mark.usefixtures("tolerant_of_warnings")
+def test_mutants_of_heic(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path, messages = tmp_path / "mutant", []
+    for mutant in mutants(heic(HALVES, NEUTRAL, NEUTRAL), 300, seed=7):
+        path.write_bytes(mutant)
+        begin = time.perf_counter()
+        try:
+            open_picture(path, max_pixels=1_000_000, longest=50).at(20, 30)
+        except ImageError as error:
+            messages.append(str(error))
+        assert time.perf_counter() - begin < 2
+    assert len(messages) > 20
+    assert all(message.startswith(f"content image {str(path)!r} ") for message in messages)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_words_of_a_decoder_are_kept_short_and_on_one_line() -> None:

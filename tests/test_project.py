@@ -39,7 +39,7 @@ def commands(document: str) -> list[str]:
 
 # The wheel
 
-EXTRAS = {"h5py": "keras", "pyvips": "huge", "tifffile": "huge"}
+EXTRAS = {"h5py": "keras", "pyvips": "huge", "tifffile": "huge", "pi-heif": "heif"}
 
 
 @pytest.fixture(scope="module")

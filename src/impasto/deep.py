@@ -61,10 +61,11 @@ def read_deep(
     """
     vips = load_vips()
     try:
+        source = vips.Source.new_from_memory(data)  # unlike a buffer not copied
         if kind == "PNG":
-            image = vips.Image.pngload_buffer(data, access="sequential", fail_on="error")
+            image = vips.Image.pngload_source(source, access="sequential", fail_on="error")
         else:  # where a tile ends early, it warns and goes on in black
-            image = vips.Image.tiffload_buffer(data, access="sequential", fail_on="warning")
+            image = vips.Image.tiffload_source(source, access="sequential", fail_on="warning")
         if (image.width, image.height) != size:
             raise ImageError(f"has two sizes: {size[0]} x {size[1]} pixels, and {image.width} x {image.height}")
         samples, notes = _over_white(image, icc)

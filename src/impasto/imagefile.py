@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from typing import cast
 
 from PIL import Image, ImageFile, _imaging
 from PIL.AvifImagePlugin import AvifImageFile
@@ -34,7 +35,11 @@ _FORMATS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (rb"GIF8[79]a", GifImageFile),
     (rb"BM", BmpImageFile),
 )
-_SIGNATURE_BYTES = 16
+_SIGNATURE_BYTES = 64  # HEIF lists its brands there
+# Brands of HEIF whose pictures are HEVC's, alone or in sequences; those that say AV1; and those that say neither
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
+_AVIF = frozenset((b"avif", b"avis"))
+_HEIF = frozenset((b"mif1", b"msf1"))
 
 # A FIFO without a writer would block, and a terminal could become ours
 _NO_WAITING = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOCTTY"))
@@ -80,9 +85,9 @@ def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
             raise ImageError("is empty")
         if status.st_size > _most_bytes(max_pixels):
             raise ImageError(f"holds {status.st_size:,} bytes: too many for --max-pixels {max_pixels:,}")
-        signature = file.read(_SIGNATURE_BYTES)
-        _plugin(signature)
-        return signature + file.read(status.st_size)
+        _plugin(file.read(_SIGNATURE_BYTES))
+        file.seek(0)
+        return file.read(status.st_size)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -109,10 +114,25 @@ def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
 
 
 def _plugin(data: bytes) -> type[ImageFile.ImageFile]:
+    if _is_heic(data):
+        try:
+            from pi_heif import HeifImageFile
+        except ImportError:
+            raise ImageError("is a HEIC picture: pip install 'impasto[heif]' to read those") from None
+        return cast(type[ImageFile.ImageFile], HeifImageFile)
     for signature, plugin in _FORMATS:
         if re.match(signature, data, re.DOTALL):
             return plugin
-    raise ImageError("is not a picture in JPEG, PNG, WebP, TIFF, AVIF, GIF or BMP format")
+    raise ImageError("is not a picture in JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP format")
+
+
+def _is_heic(data: bytes) -> bool:
+    """Whether a file's major brand says so; or, where that says no more than HEIF, its others."""
+    if data[4:8] != b"ftyp":
+        return False
+    end, major = min(int.from_bytes(data[:4], "big"), _SIGNATURE_BYTES), data[8:12]
+    others = {data[place : place + 4] for place in range(16, end, 4)}
+    return major in _HEIC or (major in _HEIF and bool(others & _HEIC) and not others & _AVIF)
 
 
 def check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from impasto.errors import ImageError
 
@@ -24,16 +24,20 @@ def opaque_srgb(image: Image.Image, paper: str = "white") -> tuple[Image.Image, 
 
 
 def split_srgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None, tuple[str, ...]]:
-    """The same with the colours as they are, whatever covers them, and the opacity apart: "L", or None."""
+    """The same with the colours as they are, and the opacity apart: "L", or None where all is opaque."""
     image = _eight_bits(image)
     colour, alpha = _split_alpha(image)
+    if alpha is not None and cast("tuple[int, int]", alpha.getextrema())[0] == 255:
+        alpha = None
     rgb, notes = _convert_colour(colour, image.info.get("icc_profile"))
     return rgb, alpha, notes
 
 
 def lay_on(rgb: Image.Image, alpha: Image.Image | None, paper: str = "white") -> Image.Image:
-    """Colours on paper, as far as they cover it."""
-    return rgb if alpha is None else Image.composite(rgb, Image.new("RGB", rgb.size, paper), alpha)
+    """Colours of `split_srgb`, which are changed, on paper as far as they cover it."""
+    if alpha is not None:
+        rgb.paste(paper, mask=ImageChops.invert(alpha))
+    return rgb
 
 
 def opaque_mask(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
@@ -41,7 +45,7 @@ def opaque_mask(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     rgb, alpha, notes = split_srgb(image)
     rgb = lay_on(rgb, alpha, "black")
     is_black = max(high for _, high in cast("tuple[tuple[int, int], ...]", rgb.getextrema())) <= _BLACK
-    if alpha is not None and is_black and cast("tuple[int, int]", alpha.getextrema())[0] < 255:
+    if alpha is not None and is_black:
         return alpha.convert("RGB"), notes
     return rgb, notes
 
