@@ -21,9 +21,10 @@ from deepfiles import Samples, png16, tiff
 from heicfile import heic
 from PIL import Image
 
+from impasto.deep import cut_notes
 from impasto.errors import ImageError
 from impasto.image import open_picture
-from impasto.imagefile import naming
+from impasto.imagefile import naming, parse
 from impasto.limits import MAX_PIXELS
 
 # Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
@@ -68,7 +69,7 @@ def claiming(encoding: str, width: int, height: int) -> bytes:
     """A small file of this format whose header says that it is huge."""
     data = bytearray(encode(encoding))
     match encoding:
-        case "png":
+        case "png" | "png-16":
             data[16:24] = struct.pack(">II", width, height)
             data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
         case "jpeg":
@@ -80,7 +81,7 @@ def claiming(encoding: str, width: int, height: int) -> bytes:
             data[6:10] = struct.pack("<HH", width, height)
         case "bmp":
             data[18:26] = struct.pack("<ii", width, height)
-        case "tiff" | "tiff-lzw":
+        case "tiff" | "tiff-lzw" | "tiff-16":
             for tag, side in ((256, width), (257, height)):
                 entry = re.search(struct.pack("<H", tag) + b"[\3\4]\0\1\0\0\0....", data, re.DOTALL)
                 assert entry
@@ -162,7 +163,7 @@ def test_a_truncated_file_is_refused_unless_no_pixel_is_lost(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("encoding", ["png", "gif", "bmp", "jpeg", "tiff", "tiff-lzw"])
+@pytest.mark.parametrize("encoding", ["png", "gif", "bmp", "jpeg", "tiff", "tiff-lzw", "png-16", "tiff-16"])
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(claiming(encoding, 60000, 59999))
@@ -362,6 +363,13 @@ def test_heic_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "photo.heic"
     path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL))
     assert refusal(path).endswith("is a HEIC picture: pip install 'impasto[heif]' to read those")
+
+
+def test_deeper_heic_is_noted() -> None:
+    image = parse(heic(HALVES, NEUTRAL, NEUTRAL), MAX_PIXELS)
+    assert cut_notes(image, deep=False) == ()
+    image.info["bit_depth"] = 10
+    assert cut_notes(image, deep=False) == ("10-bit samples were read as 8 bits",)
 
 
 def test_heic_within_limits(tmp_path: Path) -> None:

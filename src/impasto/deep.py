@@ -18,7 +18,7 @@ from impasto.errors import ImageError
 from impasto.srgb import profile_mode, srgb_profile
 
 INSTALL = "pip install 'impasto[huge]'"
-CUT = f"16-bit samples were read as 8 bits: {INSTALL} reads them whole"
+CUT = "{}-bit samples were read as 8 bits"
 WHITE = 65535
 
 _INTENT = {"intent": "relative", "black_point_compensation": True, "depth": 16}
@@ -29,6 +29,16 @@ def is_deep(image: ImageFile.ImageFile, data: bytes) -> bool:
     if image.format == "TIFF":
         return _is_plain_tiff(cast(Any, image).tag_v2)
     return image.format == "PNG" and data[24] == 16  # of IHDR
+
+
+def cut_notes(image: ImageFile.ImageFile, *, deep: bool) -> tuple[str, ...]:
+    """What Pillow does not keep of a file with that header, for people; deep: libvips would."""
+    bits = image.info.get("bit_depth", 8) if image.format == "HEIF" else 8
+    if image.format == "TIFF":
+        bits = max(cast(Any, image).tag_v2.get(258, (8,)))
+    if deep:
+        return (f"{CUT.format(16)}: {INSTALL} reads them whole",)
+    return (CUT.format(bits),) if bits > 8 else ()
 
 
 def _is_plain_tiff(tags: Mapping[int, Any]) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from impasto.deep import CUT, WHITE, is_deep, load_vips, read_deep
+from impasto.deep import WHITE, cut_notes, is_deep, load_vips, read_deep
 from impasto.errors import ImageError, OptionsError
 from impasto.imagefile import check_size, describe, naming, parse, read
 from impasto.limits import MAX_PIXELS
@@ -111,7 +111,8 @@ def _from_file(path: object, longest: int | None, max_pixels: int, *, mask: bool
     deep = not mask and is_deep(image, data)
     if deep and load_vips():
         return _from_deep(data, image, longest, digest)
-    return _from_image(image, longest, max_pixels, digest, mask=mask, notes=(CUT,) if deep else ())
+    notes = () if mask else cut_notes(image, deep=deep)
+    return _from_image(image, longest, max_pixels, digest, mask=mask, notes=notes)
 
 
 def _from_jpeg(data: bytes, image: JpegImageFile, longest: int | None, digest: str) -> Picture:
