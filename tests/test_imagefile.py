@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from PIL import Image
 from impasto.deep import cut_notes
 from impasto.errors import ImageError
 from impasto.image import open_picture
-from impasto.imagefile import naming, parse
+from impasto.imagefile import header, naming, parse
 from impasto.limits import MAX_PIXELS
 
 # Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
@@ -200,6 +201,18 @@ def test_a_file_too_large_for_any_picture_is_not_read(tmp_path: Path) -> None:
         file.write(encode("png"))
         file.truncate(2**40)
     assert "holds 1,099,511,627,776 bytes: too many for --max-pixels 178,956,970" in refusal(path)
+
+
+def test_a_header_is_read_without_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "picture.tif"
+    with path.open("wb") as file:
+        file.write(encode("tiff-16"))
+        file.truncate(10**9)
+    tracemalloc.start()
+    with header(path, MAX_PIXELS) as image:
+        assert image.size == (32, 24)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 def make_fifo(path: Path) -> None:

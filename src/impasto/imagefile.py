@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import cast
+from typing import BinaryIO, cast
 
 from PIL import Image, ImageFile, _imaging
 from PIL.AvifImagePlugin import AvifImageFile
@@ -77,6 +77,20 @@ def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
 
     To be called in `naming`, as everything here: failures come in any class.
     """
+    with _opened(path, max_pixels) as file:
+        _plugin(file.peek(_SIGNATURE_BYTES)[:_SIGNATURE_BYTES])
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+@contextmanager
+def header(path: str | os.PathLike[str], max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+    """A regular file as `parse` gives it, of which no more is read than most formats need for that."""
+    with _opened(path, max_pixels) as file:
+        yield _parsed(file, file.peek(_SIGNATURE_BYTES), max_pixels)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], max_pixels: int) -> "Iterator[io.BufferedReader[io.FileIO]]":
     with io.BufferedReader(io.FileIO(os.fspath(path), opener=_open_without_waiting)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -85,9 +99,7 @@ def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
             raise ImageError("is empty")
         if status.st_size > _most_bytes(max_pixels):
             raise ImageError(f"holds {status.st_size:,} bytes: too many for --max-pixels {max_pixels:,}")
-        _plugin(file.read(_SIGNATURE_BYTES))
-        file.seek(0)
-        return file.read(status.st_size)
+        yield file
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -101,11 +113,15 @@ def _most_bytes(max_pixels: int) -> int:
 
 def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A file's bytes as a Pillow image whose metadata is read and whose pixels are not decoded yet."""
-    plugin = _plugin(data)
+    return _parsed(io.BytesIO(data), data, max_pixels)
+
+
+def _parsed(file: BinaryIO, start: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    plugin = _plugin(start)
     if plugin is TiffImageFile:
         _quieten_tiff()
     try:
-        image = plugin(io.BytesIO(data))
+        image = plugin(file)
     except Image.DecompressionBombError as error:  # some plugins check for themselves, by Pillow's own limit
         most = min(max_pixels, MAX_PIXELS)
         raise ImageError(f"has more pixels than --max-pixels allows ({most:,} in this format)") from error

@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from impasto.errors import ImageError
-from impasto.imagefile import describe, naming, parse, read
+from impasto.imagefile import describe, header, naming
 from impasto.limits import MAX_PIXELS
 
 MAX_RECIPE = 60_000  # characters of JSON: JPEG holds 64 KiB of EXIF, and one limit for all is easier told
@@ -60,8 +60,7 @@ def anonymous_options(
 
 def read_recipe(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> dict[str, object]:
     """The recipe in a PNG, JPEG, WebP or TIFF file; ImageError where there is none, or no such file."""
-    with naming(f"image {describe(path)}"):
-        image = parse(read(path, max_pixels), max_pixels)
+    with naming(f"image {describe(path)}"), header(path, max_pixels) as image:
         recipe = _from_chunk(image) if image.format == "PNG" else _from_description(image)
         if not isinstance(recipe, dict):
             raise ImageError("holds no Impasto recipe")
