@@ -167,6 +167,17 @@ def test_other_tiffs_are_pillows(
     assert picture.notes == (f"{np.dtype(kind).itemsize * 8}-bit samples were read as 8 bits",)
 
 
+def test_planes(opened: Callable[..., Picture], monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = ramps(20, 30)
+    data = tiff(samples.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate", extrasamples=[])
+    assert np.array_equal(levels(opened(data)), samples)
+    monkeypatch.setattr(image, "load_vips", lambda: None)
+    with pytest.raises(ImageError, match=r"has planes of 16 bits: pip install 'impasto\[huge\]' reads them$"):
+        opened(data)
+    with pytest.raises(ImageError, match=r"has planes of 16 bits$"):
+        opened(data, mask=True)
+
+
 def test_masks_need_no_more_than_eight_bits(opened: Callable[..., Picture], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "read_deep", None)
     assert opened(png16(ramps(20, 30, 1)), mask=True).notes == ()

@@ -32,21 +32,26 @@ def is_deep(image: ImageFile.ImageFile, data: bytes) -> bool:
 
 
 def cut_notes(image: ImageFile.ImageFile, *, deep: bool) -> tuple[str, ...]:
-    """What Pillow does not keep of a file with that header, for people; deep: libvips would."""
+    """What Pillow does not keep of a file with that header, for people; deep: libvips would.
+
+    ImageError for planes of 16 bits, which Pillow takes for others.
+    """
     bits = image.info.get("bit_depth", 8) if image.format == "HEIF" else 8
     if image.format == "TIFF":
-        bits = max(cast(Any, image).tag_v2.get(258, (8,)))
+        tags = cast(Any, image).tag_v2
+        bits = max(tags.get(258, (8,)))
+        if bits > 8 and tags.get(284, 1) != 1 and tags.get(277, 1) > 1:
+            raise ImageError(f"has planes of {bits} bits" + f": {INSTALL} reads them" * deep)
     if deep:
         return (f"{CUT.format(16)}: {INSTALL} reads them whole",)
     return (CUT.format(bits),) if bits > 8 else ()
 
 
 def _is_plain_tiff(tags: Mapping[int, Any]) -> bool:
-    """No palette, no inks, no floats, no planes; and colours that are not multiplied by their alpha."""
+    """No palette, no inks, no floats; and colours that are not multiplied by their alpha."""
     colours, extra = {1: 1, 2: 3}.get(tags.get(262, 0)), tags.get(338, ())
     whole_numbers = set(tags.get(258, (1,))) == {16} and set(tags.get(339, (1,))) == {1}
-    side_by_side = tags.get(284, 1) == 1
-    return whole_numbers and side_by_side and extra in ((), (2,)) and tags.get(277, 1) == (colours or 0) + len(extra)
+    return whole_numbers and extra in ((), (2,)) and tags.get(277, 1) == (colours or 0) + len(extra)
 
 
 @cache

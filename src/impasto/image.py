@@ -111,8 +111,8 @@ def _from_file(path: object, longest: int | None, max_pixels: int, *, mask: bool
     deep = not mask and is_deep(image, data)
     if deep and load_vips():
         return _from_deep(data, image, longest, digest)
-    notes = () if mask else cut_notes(image, deep=deep)
-    return _from_image(image, longest, max_pixels, digest, mask=mask, notes=notes)
+    notes = cut_notes(image, deep=deep)
+    return _from_image(image, longest, max_pixels, digest, mask=mask, notes=() if mask else notes)
 
 
 def _from_jpeg(data: bytes, image: JpegImageFile, longest: int | None, digest: str) -> Picture:
