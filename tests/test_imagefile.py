@@ -8,19 +8,24 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from deepfiles import Samples, png16, tiff
+from heicfile import heic
 from PIL import Image
 
+from impasto.deep import cut_notes
 from impasto.errors import ImageError
 from impasto.image import open_picture
-from impasto.imagefile import naming
+from impasto.imagefile import header, naming, parse
 from impasto.limits import MAX_PIXELS
 
 # Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
@@ -37,10 +42,23 @@ ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
     "avif": ("AVIF", {}),
     "gif": ("GIF", {}),
     "bmp": ("BMP", {}),
+    "png-16": ("PNG", {}),
+    "tiff-16": ("TIFF", {}),
+    "tiff-16-tiles": ("TIFF", {}),
+}
+HALVES = bytes([60] * 8 + [180] * 8) * 16  # of luma: the left half is darker
+NEUTRAL = bytes([128]) * 64  # of both chromas
+DEEP: dict[str, Callable[[Samples], bytes]] = {
+    "png-16": png16,
+    "tiff-16": partial(tiff, compression="zlib", rowsperstrip=8),
+    "tiff-16-tiles": partial(tiff, compression="zlib", predictor=True, tile=(16, 16)),
 }
 
 
 def encode(encoding: str, side: int = 24) -> bytes:
+    if encoding in DEEP:
+        samples = np.random.default_rng(1).integers(0, 65536, (side, side + 8, 3), dtype=np.uint16)
+        return DEEP[encoding](samples)
     kind, options = ENCODINGS[encoding]
     pixels = np.random.default_rng(1).integers(0, 256, (side, side + 8, 3), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -52,7 +70,7 @@ def claiming(encoding: str, width: int, height: int) -> bytes:
     """A small file of this format whose header says that it is huge."""
     data = bytearray(encode(encoding))
     match encoding:
-        case "png":
+        case "png" | "png-16":
             data[16:24] = struct.pack(">II", width, height)
             data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
         case "jpeg":
@@ -64,7 +82,7 @@ def claiming(encoding: str, width: int, height: int) -> bytes:
             data[6:10] = struct.pack("<HH", width, height)
         case "bmp":
             data[18:26] = struct.pack("<ii", width, height)
-        case "tiff" | "tiff-lzw":
+        case "tiff" | "tiff-lzw" | "tiff-16":
             for tag, side in ((256, width), (257, height)):
                 entry = re.search(struct.pack("<H", tag) + b"[\3\4]\0\1\0\0\0....", data, re.DOTALL)
                 assert entry
@@ -146,7 +164,7 @@ def test_a_truncated_file_is_refused_unless_no_pixel_is_lost(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("encoding", ["png", "gif", "bmp", "jpeg", "tiff", "tiff-lzw"])
+@pytest.mark.parametrize("encoding", ["png", "gif", "bmp", "jpeg", "tiff", "tiff-lzw", "png-16", "tiff-16"])
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(claiming(encoding, 60000, 59999))
@@ -183,6 +201,18 @@ def test_a_file_too_large_for_any_picture_is_not_read(tmp_path: Path) -> None:
         file.write(encode("png"))
         file.truncate(2**40)
     assert "holds 1,099,511,627,776 bytes: too many for --max-pixels 178,956,970" in refusal(path)
+
+
+def test_a_header_is_read_without_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "picture.tif"
+    with path.open("wb") as file:
+        file.write(encode("tiff-16"))
+        file.truncate(10**9)
+    tracemalloc.start()
+    with header(path, MAX_PIXELS) as image:
+        assert image.size == (32, 24)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 def make_fifo(path: Path) -> None:
@@ -303,6 +333,78 @@ def test_float_tiff(tmp_path: Path) -> None:
     assert (open_picture(path).at(1, 3)[0, 1, 0] * 255).tolist() == pytest.approx([0, 102, 255])
     Image.fromarray(np.array([[0, np.nan, 1]], np.float32)).save(path, "TIFF")
     assert "has float samples from nan to nan: expected 0 to 1" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("major", "brands"),
+    [
+        (b"heic", b"mif1heic"),
+        (b"heix", b"mif1heix"),
+        (b"mif1", b"mif1heic"),
+        (b"mif1", b"miafMiHBheicmif1"),
+        (b"mif1", b"mif1heixmiaf"),
+    ],
+)
+def test_heic(tmp_path: Path, major: bytes, brands: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL, major=major, brands=brands))
+    picture = open_picture(path)
+    assert (picture.size, picture.notes) == ((16, 16), ())
+    found = picture.at(16, 16)[0] * 255
+    assert found[:, :, 0].numpy() == pytest.approx(51, abs=1)  # of a luma that goes from 16 to 235
+    assert found[:, :, -1].numpy() == pytest.approx(191, abs=1)
+
+
+@pytest.mark.parametrize(("turns", "corners"), [(0, (0, 1, 0, 1)), (1, (1, 1, 0, 0)), (2, (1, 0, 1, 0))])
+def test_heic_is_upright(tmp_path: Path, turns: int, corners: tuple[int, ...]) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL, turns=turns))
+    light = open_picture(path).at(16, 16)[0, 0] > 0.5
+    assert (light[0, 0], light[0, -1], light[-1, 0], light[-1, -1]) == corners
+
+
+def test_av1_under_the_general_brand_is_avif(tmp_path: Path) -> None:
+    path, data = tmp_path / "photo.avif", encode("avif")
+    assert data[8:12] == b"avif"
+    for brands in (b"heic", b"mif1"):  # of which the first is one of the others, beside avif
+        path.write_bytes(data[:8] + b"mif1" + data[12:].replace(b"miaf", brands, 1))
+        assert open_picture(path).size == (24, 32)
+
+
+def test_heic_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL))
+    assert refusal(path).endswith("is a HEIC picture: pip install 'impasto[heif]' to read those")
+
+
+def test_deeper_heic_is_noted() -> None:
+    image = parse(heic(HALVES, NEUTRAL, NEUTRAL), MAX_PIXELS)
+    assert cut_notes(image, deep=False) == ()
+    image.info["bit_depth"] = 10
+    assert cut_notes(image, deep=False) == ("10-bit samples were read as 8 bits",)
+
+
+def test_heic_within_limits(tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heic(HALVES, NEUTRAL, NEUTRAL))
+    assert "has 16 x 16 pixels: more than --max-pixels 255 allows" in refusal(path, max_pixels=255)
+
+
+@pytest.mark.usefixtures("tolerant_of_warnings")
+def test_mutants_of_heic(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path, messages = tmp_path / "mutant", []
+    for mutant in mutants(heic(HALVES, NEUTRAL, NEUTRAL), 300, seed=7):
+        path.write_bytes(mutant)
+        begin = time.perf_counter()
+        try:
+            open_picture(path, max_pixels=1_000_000, longest=50).at(20, 30)
+        except ImageError as error:
+            messages.append(str(error))
+        assert time.perf_counter() - begin < 2
+    assert len(messages) > 20
+    assert all(message.startswith(f"content image {str(path)!r} ") for message in messages)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_words_of_a_decoder_are_kept_short_and_on_one_line() -> None:

@@ -84,6 +84,7 @@ def test_options_do_not_share_their_layers() -> None:
         ("seed", 0, 2**63 - 1, -1, 2**63),
         ("max_pixels", 1, 10**12, 0, 10**12 + 1),
         ("iterations", 1, 100_000, 0, 100_001),
+        ("dpi", 1, 10_000, 0, 10_001),
     ],
 )
 def test_ranges(name: str, least: Any, most: Any, below: Any, above: Any) -> None:
@@ -110,6 +111,7 @@ def test_numbers_are_finite_numbers(name: str, value: object) -> None:
     [
         ("optimizer", ["lbfgs", "adam"]), ("pooling", ["max", "avg"]),
         ("device", ["auto", "cpu", "cuda", "mps"]), ("precision", ["auto", "float32", "bfloat16"]),
+        ("profile", ["srgb", "input"]),
     ],
 )  # fmt: skip
 def test_choices(name: str, choices: list[str]) -> None:
@@ -165,6 +167,16 @@ def test_iterations(given: object, expected: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("given", ["", "30,", "many", "1.5", [], 1.5, None, [0], "30,-1", {}])
 def test_iterations_that_are_none(given: object) -> None:
     assert _refusal(iterations=given).startswith("iterations")
+
+
+@pytest.mark.parametrize("given", [8, 16, "8", "16"])
+def test_depth(given: object) -> None:
+    assert make_options(depth=given).depth == int(str(given))
+
+
+@pytest.mark.parametrize("given", [12, "12", "much", None, 8.5, "-8", [8]])
+def test_depths_that_are_none(given: object) -> None:
+    assert _refusal(depth=given).startswith("depth: ")
 
 
 def test_an_unknown_option_is_met_with_the_known_ones() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import ImageError, OptionsError
-from impasto.options import without_rivals
+from impasto.notation import as_typed
+from impasto.options import OF_FILE, without_rivals
 from impasto.remake import FILE_OPTIONS, are_options, are_texts
 from impasto.sheet import MAX_CELLS, cell_label
 
@@ -43,6 +44,15 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
     if not (name.strip() and equals and all(parts)):
         raise OptionsError(f"--vary: expected OPTION=VALUE,VALUE,… such as tv-weight=0.01,1,100, not {text!r}")
     return name.strip().replace("-", "_"), parts
+
+
+def check_varied(varied: Sequence[str], values: Mapping[str, Any]) -> None:
+    """OptionsError for an option that is varied and given besides, or that is about the file of one picture."""
+    for name in varied:
+        if values.get(name) is not None:
+            raise OptionsError(f"{name}: it is varied, and cannot be {as_typed(values[name])} besides")
+    for name in OF_FILE & {*varied, *values}:
+        raise OptionsError(f"{name}: it is about the file of a single picture, and a sheet is always 8-bit sRGB")
 
 
 def grid(lengths: Sequence[int]) -> dict[str, tuple[int, int]]:

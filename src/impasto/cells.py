@@ -24,6 +24,7 @@ from impasto.limits import MAX_PIXELS
 from impasto.options import Options
 from impasto.output import save_image
 from impasto.run import Transfer
+from impasto.srgb import opaque_srgb
 from impasto.states import Iterate
 
 MOST_KEPT = 2**30  # bytes of finished cells in the cache folder
@@ -58,7 +59,7 @@ def finished_cell(one: Combination, run: Transfer, state: Iterate) -> Finished:
     """A cell from the last state of its run."""
     return Finished(
         one,
-        state.picture(),
+        opaque_srgb(state.picture())[0],
         state.losses,
         state.content_weight,
         state.evaluations,

@@ -61,14 +61,16 @@ def to_grey(image: Tensor) -> Tensor:
     return _by_block(lambda colors: _grey(_lab(colors)[:1]), image)
 
 
-def match_lightness(source: Tensor, target: Tensor) -> Tensor:
+def match_lightness(source: Tensor, target: Tensor, part: Tensor | None = None) -> Tensor:
     """A grey picture with the mean and standard deviation of another's lightness (Gatys et al. 2016b, sec. 4).
 
-    Nothing is spread more than `GAIN` times, and what would leave 0..1 is cut off.
+    Nothing is spread more than `GAIN` times, and what would leave 0..1 is cut off. part: whether each
+    pixel of the source counts, [1, 1, H, W]; None: all do.
     """
     lightness, wanted = to_oklab(source)[:, :1], to_oklab(target)[:, :1]
-    gain = wanted.std(correction=0) / lightness.std(correction=0).clamp_min(LEAST_SPREAD**0.5)
-    matched = (lightness - lightness.mean()) * gain.clamp_max(GAIN) + wanted.mean()
+    counted = lightness if part is None else lightness[part]
+    gain = wanted.std(correction=0) / counted.std(correction=0).clamp_min(LEAST_SPREAD**0.5)
+    matched = (lightness - counted.mean()) * gain.clamp_max(GAIN) + wanted.mean()
     return _by_block(_grey, matched.clamp_(0, 1).expand(-1, 3, -1, -1))
 
 

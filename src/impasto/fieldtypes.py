@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
@@ -84,6 +84,11 @@ def _check_weight(value: float) -> float:
     return value
 
 
+def _as_integer(value: object) -> object:
+    """`"16"` -> 16: a choice between numbers compares them as they are."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 def _path_as_text(value: object) -> object:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
@@ -104,6 +109,8 @@ Weights = Annotated[
     AfterValidator(_check_sum),
     Field(json_schema_extra={"metavar": "X[,X…]"}),
 ]
+Depth = Annotated[Literal[8, 16], BeforeValidator(_as_integer)]
+Dots = Annotated[int, Field(ge=1, le=10_000)]
 Picture = Annotated[Any, BeforeValidator(_check_picture), PlainSerializer(_name_of_kind, when_used="json")]
 Pictures = Annotated[
     tuple[Picture, ...],

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from typing import BinaryIO, cast
 
 from PIL import Image, ImageFile, _imaging
 from PIL.AvifImagePlugin import AvifImageFile
@@ -34,7 +35,11 @@ _FORMATS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (rb"GIF8[79]a", GifImageFile),
     (rb"BM", BmpImageFile),
 )
-_SIGNATURE_BYTES = 16
+_SIGNATURE_BYTES = 64  # HEIF lists its brands there
+# Brands of HEIF whose pictures are HEVC's, alone or in sequences; those that say AV1; and those that say neither
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
+_AVIF = frozenset((b"avif", b"avis"))
+_HEIF = frozenset((b"mif1", b"msf1"))
 
 # A FIFO without a writer would block, and a terminal could become ours
 _NO_WAITING = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOCTTY"))
@@ -72,6 +77,20 @@ def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
 
     To be called in `naming`, as everything here: failures come in any class.
     """
+    with _opened(path, max_pixels) as file:
+        _plugin(file.peek(_SIGNATURE_BYTES)[:_SIGNATURE_BYTES])
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+@contextmanager
+def header(path: str | os.PathLike[str], max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+    """A regular file as `parse` gives it, of which no more is read than most formats need for that."""
+    with _opened(path, max_pixels) as file:
+        yield _parsed(file, file.peek(_SIGNATURE_BYTES), max_pixels)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], max_pixels: int) -> "Iterator[io.BufferedReader[io.FileIO]]":
     with io.BufferedReader(io.FileIO(os.fspath(path), opener=_open_without_waiting)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -80,9 +99,7 @@ def read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
             raise ImageError("is empty")
         if status.st_size > _most_bytes(max_pixels):
             raise ImageError(f"holds {status.st_size:,} bytes: too many for --max-pixels {max_pixels:,}")
-        signature = file.read(_SIGNATURE_BYTES)
-        _plugin(signature)
-        return signature + file.read(status.st_size)
+        yield file
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -96,11 +113,15 @@ def _most_bytes(max_pixels: int) -> int:
 
 def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A file's bytes as a Pillow image whose metadata is read and whose pixels are not decoded yet."""
-    plugin = _plugin(data)
+    return _parsed(io.BytesIO(data), data, max_pixels)
+
+
+def _parsed(file: BinaryIO, start: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    plugin = _plugin(start)
     if plugin is TiffImageFile:
         _quieten_tiff()
     try:
-        image = plugin(io.BytesIO(data))
+        image = plugin(file)
     except Image.DecompressionBombError as error:  # some plugins check for themselves, by Pillow's own limit
         most = min(max_pixels, MAX_PIXELS)
         raise ImageError(f"has more pixels than --max-pixels allows ({most:,} in this format)") from error
@@ -109,10 +130,25 @@ def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
 
 
 def _plugin(data: bytes) -> type[ImageFile.ImageFile]:
+    if _is_heic(data):
+        try:
+            from pi_heif import HeifImageFile
+        except ImportError:
+            raise ImageError("is a HEIC picture: pip install 'impasto[heif]' to read those") from None
+        return cast(type[ImageFile.ImageFile], HeifImageFile)
     for signature, plugin in _FORMATS:
         if re.match(signature, data, re.DOTALL):
             return plugin
-    raise ImageError("is not a picture in JPEG, PNG, WebP, TIFF, AVIF, GIF or BMP format")
+    raise ImageError("is not a picture in JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP format")
+
+
+def _is_heic(data: bytes) -> bool:
+    """Whether a file's major brand says so; or, where that says no more than HEIF, its others."""
+    if data[4:8] != b"ftyp":
+        return False
+    end, major = min(int.from_bytes(data[:4], "big"), _SIGNATURE_BYTES), data[8:12]
+    others = {data[place : place + 4] for place in range(16, end, 4)}
+    return major in _HEIC or (major in _HEIF and bool(others & _HEIC) and not others & _AVIF)
 
 
 def check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from impasto import color, masks, regions
+from impasto.encoding import Encoding
 from impasto.image import Picture, fit
 from impasto.objective import Region
 from impasto.regions import Division
@@ -31,6 +32,9 @@ class Materials:
     mode: ColorMode
     divisions: Sequence[Division]
     device: str
+
+    def __post_init__(self) -> None:
+        regions.check_parts(self.divisions, self.styles)
 
     def shape(self, scale: int) -> tuple[int, int]:
         """(height, width) at a scale, the same whatever the last one is."""
@@ -66,7 +70,10 @@ class Materials:
                 color.apply_color_map(one, colors) for one, colors in zip(pictures, self._color_maps, strict=True)
             ]
         grey = color.to_grey(self._small)
-        return [color.match_lightness(color.to_grey(one), grey) for one in pictures]
+        seen = [_seen(style, *size, self.device) for style, size in zip(self.styles, sizes, strict=True)]
+        return [
+            color.match_lightness(color.to_grey(one), grey, part) for one, part in zip(pictures, seen, strict=True)
+        ]
 
     def regions(self, scale: int, margin: int, paintings: Sequence[Tensor]) -> list[Region]:
         """The regions on a canvas with a margin around the picture, for `paintings(scale)`."""
@@ -76,8 +83,8 @@ class Materials:
                 self._canvas(division.coverage, scale, margin),
                 division.shares,
                 [
-                    None if part is None else regions.resize(part, *size).to(self.device)
-                    for part, size in zip(division.parts, sizes, strict=True)
+                    None if (mask := regions.part_of(style, part, *size)) is None else mask.to(self.device)
+                    for style, part, size in zip(self.styles, division.parts, sizes, strict=True)
                 ],
                 division.strength,
             )
@@ -101,22 +108,36 @@ class Materials:
         return torch.stack(parts).sum(0).clamp_(0, 1) if len(parts) == len(covers) else None
 
     def finished(self, image: Tensor, scale: int) -> Tensor:
-        """A painted picture with the photograph's own colours, and its own pixels, where it is to keep them."""
+        """A painted picture with the photograph's colours and pixels where it keeps them, and its alpha behind."""
         original = self.original(scale)
         if self.mode == "content":
             image = color.keep_color(image.clamp(0, 1), original)
-        return masks.compose(image, original, self.cover(scale))
+        image = masks.compose(image, original, self.cover(scale))
+        opacity = self.content.opacity(*self.shape(scale)) if self.content else None
+        return image if opacity is None else torch.cat([image, opacity.to(image)], 1)
 
     @property
     def keeps_photograph(self) -> bool:
-        """Whether a finished picture has something of the photograph: its colours, or a part that is not covered."""
-        return self.mode == "content" or all(division.coverage is not None for division in self.divisions)
+        """Whether a finished picture has something of the photograph: colours, a part that is not covered, alpha."""
+        kept = self.mode == "content" or all(division.coverage is not None for division in self.divisions)
+        return kept or (self.content is not None and self.content.opacity(1, 1) is not None)
 
     @property
     def shortfalls(self) -> list[int]:
         """The longest sides of styles that are smaller than the scale of strokes asks for, by number from 1."""
         wanted = round(max(self.size) * self.stroke)
         return [number for number, style in enumerate(self.styles, 1) if max(style.size) < wanted]
+
+    def encoding(self, depth: int, dpi: int | None, profile: Literal["srgb", "input"]) -> Encoding:
+        """How a painted picture is stored: "input" is the photograph's own profile, where that can be given back."""
+        own = self.content.profile if self.content and profile == "input" else None
+        return Encoding(depth, dpi, own, alpha=True)
+
+    def missing(self, profile: Literal["srgb", "input"]) -> list[str]:
+        """What an encoding with that profile will not have, for people."""
+        if profile == "srgb" or (self.content and self.content.profile):
+            return []
+        return ["the photograph has no RGB profile to give back: the file is in sRGB"]
 
     def _canvas(self, coverage: Tensor | None, scale: int, margin: int) -> Tensor | None:
         if coverage is None:
@@ -132,5 +153,19 @@ class Materials:
     @cached_property
     def _color_maps(self) -> list[color.ColorMap]:
         """From each style's colours to the photograph's, the same for every scale."""
-        small = [style.at(*fit(*style.size, min(COLOR_SIDE, max(style.size)))) for style in self.styles]
-        return [color.color_map(one, self._small) for one in small]
+        return [color.color_map(_seen_colors(style), self._small) for style in self.styles]
+
+
+def _seen(style: Picture, height: int, width: int, device: str) -> Tensor | None:
+    """Whether each pixel of a style can be seen, [1, 1, H, W]; None: all can."""
+    opacity = style.opacity(height, width)
+    if opacity is None:
+        return None
+    return (opacity >= min(0.5, float(opacity.max()))).to(device)
+
+
+def _seen_colors(style: Picture) -> Tensor:
+    """The pixels of a small version that can be seen, [1, 3, H, W]; in one row where that is not all of them."""
+    size = fit(*style.size, min(COLOR_SIDE, max(style.size)))
+    image, seen = style.at(*size), _seen(style, *size, "cpu")
+    return image if seen is None else image[:, :, seen[0, 0]][:, :, None]

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from impasto.errors import OptionsError
 from impasto.fieldtypes import (
     Counts,
+    Depth,
+    Dots,
     Layers,
     Memory,
     Picture,
@@ -35,10 +37,11 @@ TEXTURE = {"init": "noise", "iterations": (100, 60, 40, 20), "content_weight": 0
 OF_CONTENT = frozenset(
     {
         "size", "height", "strength", "color", "content_mask", "content_weight", "content_layers", "content_loss",
-        "detail",
+        "detail", "profile",
     }
 )  # fmt: skip
 OF_MACHINE = {"memory", "tile"}  # whatever they are, the picture is the same but for rounding
+OF_FILE = frozenset({"depth", "dpi", "profile"})  # how the picture is stored, whatever is painted
 # Whichever is given last decides; a picture's dial may stand beside the weight that took its place
 IN_PLACE_OF = (("size", "height"), ("style_scale", "style_size"), ("strength", "content_weight"))
 
@@ -144,6 +147,11 @@ class Options(BaseModel):
         ge=1,
         le=10**12,
         description="Refuse pictures with more pixels than this; a result may have the default's.",
+    )
+    depth: Depth = Field(default=8, description="Bits a sample in the file: 16 are for PNG and TIFF.")
+    dpi: Dots | None = Field(default=None, description="Pixels an inch on paper; the file does not say if not given.")
+    profile: Literal["srgb", "input"] = Field(
+        default="srgb", description="Colour profile of the file: sRGB, or the photograph's own."
     )
 
     @property

@@ -1,7 +1,6 @@
 """Pictures to files: the whole of a new one or nothing, whatever happens meanwhile."""
 
 import errno
-import io
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from impasto import atomic
+from impasto.encoding import EIGHT_BITS, Encoding, Levels, Stream, encode
 from impasto.errors import ImageError
 from impasto.image import Source
 from impasto.imagefile import describe, naming
-from impasto.recipe import recipe_metadata
-from impasto.srgb import opaque_srgb, srgb_profile
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "PDF": 60_000}  # pixels: libjpeg, WebP, 200 inches at 300 dpi
@@ -23,23 +21,31 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def save_image(
-    image: Image.Image,
+    image: Image.Image | Levels,
     path: str | os.PathLike[str],
     *,
     recipe: Mapping[str, object] | None = None,
     quality: int = 95,
+    encoding: Encoding = EIGHT_BITS,
 ) -> None:
     """Write a picture in the format that the extension names, tagged as sRGB, its only metadata the recipe.
 
     At every instant the path holds its old file or the whole new one. Links are followed, and the permissions
-    of a replaced file kept. quality: 1..100, for JPEG and WebP. After an ImageError nothing has changed.
+    of a replaced file kept. image: of Pillow; or, for an encoding of 16 bits, levels [H, W, 3 or 4] of uint16 in
+    sRGB. quality: 1..100, for JPEG and WebP. After an ImageError nothing has changed.
     """
-    write_output(path, lambda kind: _encode(image, kind, recipe, quality), image.size)
+    size = image.size if isinstance(image, Image.Image) else (image.shape[1], image.shape[0])
+
+    def encoded(kind: str) -> bytes | Stream:
+        encoding.check(kind, size)
+        return encode(image, kind, recipe, quality, encoding)
+
+    write_output(path, encoded, size)
 
 
 def write_output(
     path: str | os.PathLike[str],
-    encode: Callable[[str], bytes],
+    encode: Callable[[str], bytes | Stream],
     size: tuple[int, int],
     *,
     kinds: Mapping[str, str] = PICTURES,
@@ -54,11 +60,15 @@ def write_output(
         _check_side(kind, max(size))
         data = encode(kind)
         try:
-            atomic.write(target, data)
+            if isinstance(data, Stream):
+                atomic.replace(target, data.fill)
+            else:
+                atomic.write(target, data)
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 raise
-            raise ImageError(f"needs {len(data):,} bytes: {error.strerror}; nothing was changed") from error
+            needed = f"up to {data.most:,}" if isinstance(data, Stream) else f"{len(data):,}"
+            raise ImageError(f"needs {needed} bytes: {error.strerror}; nothing was changed") from error
 
 
 def check_output(
@@ -68,16 +78,19 @@ def check_output(
     clobber: bool = True,
     size: tuple[int, int] | None = None,
     kinds: Mapping[str, str] = PICTURES,
+    encoding: Encoding = EIGHT_BITS,
 ) -> None:
     """Find what would keep `save_image` from writing there, before any work is done; leaves nothing behind.
 
     inputs: none of these may be the output under whatever name. clobber: an existing file may be overwritten.
-    size: (height, width) of the picture to come, for formats with a limit. kinds: {extension: format}. Raises
-    ImageError.
+    size: (height, width) of the picture to come, for formats with a limit. kinds: {extension: format}. encoding: how
+    it is to be stored. Raises ImageError.
     """
     with naming(f"output {describe(path)}", "cannot be written"):
         target = _target(path, kinds)
-        _check_side(_kind(path, kinds), max(size or (0,)))
+        kind, (height, width) = _kind(path, kinds), size or (0, 0)
+        _check_side(kind, max(height, width))
+        encoding.check(kind, (width, height))
         if target.exists():
             _check_overwriting(target, inputs, clobber)
         atomic.check(target)
@@ -127,26 +140,3 @@ def _is_same_file(target: Path, source: Path) -> bool:
         return target.samefile(source)
     except (OSError, ValueError):
         return False  # an input that cannot be opened is refused elsewhere, by its own name
-
-
-def _encode(image: Image.Image, kind: str, recipe: Mapping[str, object] | None, quality: int) -> bytes:
-    """In memory, so that the space needed is known before the disk is asked for it."""
-    options = _encoder_options(kind, quality)
-    if recipe is not None:
-        options |= recipe_metadata(kind, recipe)
-    plain = opaque_srgb(image)[0].copy()
-    plain.info = {}  # Pillow's writers would keep a comment or a transparent colour found there
-    buffer = io.BytesIO()
-    plain.save(buffer, kind, icc_profile=srgb_profile(), **options)
-    return buffer.getvalue()
-
-
-def _encoder_options(kind: str, quality: int) -> dict[str, object]:
-    match kind:
-        case "JPEG":
-            return {"quality": quality, "subsampling": "4:4:4"}  # strokes of pure colour bleed at 4:2:0
-        case "WEBP":
-            return {"quality": quality}
-        case "TIFF":
-            return {"compression": "tiff_adobe_deflate"}
-    return {}

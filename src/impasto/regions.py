@@ -15,13 +15,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from impasto.errors import OptionsError
-from impasto.image import Picture
+from impasto.image import Picture, fit
 
 PALETTE = {
     "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "magenta": (1, 0, 1),
     "cyan": (0, 1, 1), "white": (1, 1, 1),
 }  # fmt: skip
 COLOURFUL = 0.1  # difference of two channels from which on a pixel is not grey
+_CHECKED = 64  # longest side, in pixels, at which it is seen whether anything counts
 LEAST = 0.001  # share of the pixels that is more than a JPEG's dirt
 ASPECT = 0.02  # by how much the proportions of a mask may differ from those of its picture
 
@@ -90,6 +91,21 @@ def resize(mask: Tensor, height: int, width: int) -> Tensor:
     """Coverage [1, 1, h, w] at another size: the mean of what falls on a pixel, or linear between pixels."""
     smaller = height <= mask.shape[2] and width <= mask.shape[3]
     return F.interpolate(mask.float(), size=(height, width), mode="area" if smaller else "bilinear").clamp_(0, 1)
+
+
+def part_of(style: Picture, mask: Tensor | None, height: int, width: int) -> Tensor | None:
+    """What of a style counts at a size, [1, 1, H, W]: its mask's part, less what is transparent; None: all of it."""
+    opacity, part = style.opacity(height, width), None if mask is None else resize(mask, height, width)
+    return part if opacity is None else opacity if part is None else part * opacity
+
+
+def check_parts(divisions: Sequence[Division], styles: Sequence[Picture]) -> None:
+    """OptionsError for a style of which nothing counts."""
+    for division in divisions:
+        for number, (style, mask, share) in enumerate(zip(styles, division.parts, division.shares, strict=True), 1):
+            part = part_of(style, mask, *fit(*style.size, min(_CHECKED, max(style.size)))) if share else None
+            if part is not None and not part.any():
+                raise OptionsError(f"style {number} is transparent wherever its mask has it count")
 
 
 def _by_colour(content: Mask, style: Sequence[Mask], weights: Sequence[float]) -> list[Division]:

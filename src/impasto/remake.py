@@ -15,7 +15,7 @@ from impasto.recipe import read_recipe
 from impasto.styles import kept_styles
 from impasto.weights import available_weights
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".gif", ".bmp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".gif", ".bmp"}
 MOST_FILES = 1000  # of a folder are looked at
 FILE_OPTIONS = {
     "init": "a picture to start from",

@@ -21,15 +21,17 @@ from impasto.cache import code_version
 from impasto.calibration import Speed, speed
 from impasto.cost import Estimate, Layout, Plan, Work
 from impasto.device import Compute
+from impasto.encoding import Encoding
 from impasto.errors import is_out_of_memory, memory_told
 from impasto.image import Picture
 from impasto.materials import Materials
 from impasto.optimize import Point
-from impasto.options import OF_MACHINE, Options
+from impasto.options import OF_FILE, Options
 from impasto.outset import Outset
+from impasto.recipe import anonymous_options
 from impasto.shared import Shared
 from impasto.snapshots import Snapshot, Snapshots
-from impasto.states import Behind, Iterate, Result
+from impasto.states import Behind, Iterate, Result, result_of
 from impasto.vgg import Encoder
 from impasto.weights import BUILTIN, WeightsInfo
 
@@ -115,7 +117,12 @@ class Transfer:
         content = self.materials.content
         return {
             "impasto": __version__,
-            "options": self._anonymous_options(),
+            "options": anonymous_options(
+                self.options.model_dump(mode="json", exclude=OF_MACHINE),
+                masks=self.masks,
+                start=self.start.sha256 if self.start else None,
+                weights=None if self.options.weights == BUILTIN.name else self.weights.sha256,
+            ),
             "content": content.sha256 if content else None,
             **({} if content else {"texture": list(self.materials.size[::-1])}),  # width, height
             **({"continued": self.continued.sha256} if self.continued else {}),
@@ -128,10 +135,11 @@ class Transfer:
 
     @cached_property
     def identity(self) -> str:
-        """A hash of all that the bytes of its pictures depend on, but for the tiles, which a snapshot knows."""
-        code = code_version(Path(__file__).parent, np.__version__, PIL.__version__)
+        """A hash of all that its pictures depend on, however stored and in whatever tiles: a snapshot knows those."""
         recipe = self.recipe
         del recipe["computed"]["tiles"]
+        recipe["options"] = {name: value for name, value in recipe["options"].items() if name not in OF_FILE}
+        code = code_version(Path(__file__).parent, np.__version__, PIL.__version__)
         return hashlib.sha256((json.dumps(recipe, sort_keys=True) + code).encode()).hexdigest()
 
     def recipe_of(self, state: Iterate) -> dict[str, Any]:
@@ -144,30 +152,23 @@ class Transfer:
 
     def result(self, state: Iterate) -> Result:
         """The state of this run as a finished picture, with the recipe that makes it again."""
-        return Result(state.picture(), state.losses, state.seconds, state.evaluations, self.recipe_of(state))
+        return result_of(state, self.recipe_of(state), self.encoding)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How its pictures are stored, by the options about the file."""
+        return self.materials.encoding(self.options.depth, self.options.dpi, self.options.profile)
 
     @property
     def notes(self) -> list[str]:
         """What could not be honoured in the pictures, for people."""
         pictures = [self.materials.content, *self.materials.styles, self.start, self.continued]
         notes = [note for picture in pictures if picture for note in picture.notes]
-        notes += self.options.unused
+        notes += [*self.options.unused, *self.materials.missing(self.options.profile)]
         short = self.materials.shortfalls if self.materials.stroke != 1 else []
         return notes + [
             f"style {number} is smaller than its strokes ask for, and is not enlarged" for number in short
         ]
-
-    def _anonymous_options(self) -> dict[str, Any]:
-        """The options, with hashes in place of the names of files."""
-        options = self.options.model_dump(mode="json", exclude=OF_MACHINE)
-        hashes = [f"sha256:{one}" for one in self.masks]
-        count = len(self.options.content_mask)
-        options["content_mask"], options["style_mask"] = hashes[:count], hashes[count:]
-        if self.start is not None:
-            options["init"] = f"sha256:{self.start.sha256}"
-        if self.options.weights != BUILTIN.name:
-            options["weights"] = f"sha256:{self.weights.sha256}"
-        return options
 
     def _paint(self) -> Iterator[Iterate]:
         began, behind = time.perf_counter() - self.preparation, self._behind()
@@ -257,7 +258,7 @@ class Transfer:
     def _key(self, count: int) -> str:
         """What the picture after so many scales depends on: a preview at 512 is a state of the run at 1024."""
         recipe = self.recipe
-        without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels")
+        without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels", *OF_FILE)
         options = {name: value for name, value in recipe.pop("options").items() if name not in without}
         del recipe["computed"]["tiles"]
         recipe.pop("texture", None)

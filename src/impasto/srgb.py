@@ -5,7 +5,7 @@ from functools import cache
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from impasto.errors import ImageError
 
@@ -19,20 +19,33 @@ def opaque_srgb(image: Image.Image, paper: str = "white") -> tuple[Image.Image, 
 
     Raises ImageError with a predicate ("has samples ...") for numbers that have no agreed meaning as colours.
     """
+    rgb, alpha, notes = split_srgb(image)
+    return lay_on(rgb, alpha, paper), notes
+
+
+def split_srgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None, tuple[str, ...]]:
+    """The same with the colours as they are, and the opacity apart: "L", or None where all is opaque."""
     image = _eight_bits(image)
     colour, alpha = _split_alpha(image)
+    if alpha is not None and cast("tuple[int, int]", alpha.getextrema())[0] == 255:
+        alpha = None
     rgb, notes = _convert_colour(colour, image.info.get("icc_profile"))
+    return rgb, alpha, notes
+
+
+def lay_on(rgb: Image.Image, alpha: Image.Image | None, paper: str = "white") -> Image.Image:
+    """Colours of `split_srgb`, which are changed, on paper as far as they cover it."""
     if alpha is not None:
-        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, paper), alpha)
-    return rgb, notes
+        rgb.paste(paper, mask=ImageChops.invert(alpha))
+    return rgb
 
 
 def opaque_mask(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """The same of a mask: what is transparent is black; of black paint on nothing, the paint is white."""
-    rgb, notes = opaque_srgb(image, "black")
-    alpha = _split_alpha(_eight_bits(image))[1]
+    rgb, alpha, notes = split_srgb(image)
+    rgb = lay_on(rgb, alpha, "black")
     is_black = max(high for _, high in cast("tuple[tuple[int, int], ...]", rgb.getextrema())) <= _BLACK
-    if alpha is not None and is_black and cast("tuple[int, int]", alpha.getextrema())[0] < 255:
+    if alpha is not None and is_black:
         return alpha.convert("RGB"), notes
     return rgb, notes
 
@@ -43,6 +56,28 @@ def srgb_profile() -> bytes:
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # the date of its making: 1 January 2000
     return bytes(profile)
+
+
+def profile_mode(icc: object) -> str | None:
+    """The Pillow mode that an ICC profile describes; None for what is no profile, or of no mode that we know."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(cast(bytes, icc)))
+        return _PROFILE_MODES.get(profile.profile.xcolor_space)
+    except Exception:  # little CMS fails in many ways
+        return None
+
+
+def from_srgb(rgb: Image.Image, icc: bytes) -> Image.Image:
+    """An "RGB" image in sRGB as numbers of an RGB profile."""
+    return _transform(_pillows_srgb(), ImageCms.ImageCmsProfile(io.BytesIO(icc)), "RGB").apply(rgb)
+
+
+def can_be_written(icc: object) -> bool:
+    """Whether this is an ICC profile that sRGB pictures can be converted to: of RGB, with the way there in it."""
+    try:
+        return profile_mode(icc) == "RGB" and bool(from_srgb(Image.new("RGB", (1, 1)), cast(bytes, icc)))
+    except Exception:
+        return False
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -78,7 +113,8 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Colour in "L", "RGB", "CMYK" or "LAB", and the alpha channel where there is one."""
     if image.has_transparency_data:
         grey = image.mode in ("1", "L", "LA", "La")
-        image = image.convert("LA" if grey else "RGBA")
+        wanted = "LA" if grey else "RGBA"
+        image = image if image.mode == wanted else image.convert(wanted)
         return image.convert("L" if grey else "RGB"), image.getchannel("A")
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
         return image, None
@@ -101,12 +137,21 @@ def _through_profile(colour: Image.Image, profile: ImageCms.ImageCmsProfile) -> 
     mode = _PROFILE_MODES[profile.profile.xcolor_space]
     if colour.mode == "L" and mode == "RGB":  # grey photographs often carry the camera's RGB profile
         colour = colour.convert("RGB")
-    transform = ImageCms.buildTransform(
-        profile,
-        ImageCms.createProfile("sRGB"),
-        colour.mode,
+    return _transform(profile, _pillows_srgb(), colour.mode).apply(colour)
+
+
+def _pillows_srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _transform(
+    before: ImageCms.ImageCmsProfile, after: ImageCms.ImageCmsProfile, mode: str
+) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        before,
+        after,
+        mode,
         "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    return transform.apply(colour)

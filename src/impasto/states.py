@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from impasto.image import to_pil
+from impasto.encoding import EIGHT_BITS, Encoding, Levels
+from impasto.image import to_levels
 from impasto.optimize import Point
 from impasto.output import save_image
 
@@ -29,7 +30,7 @@ class Iterate:
     next_weight: float  # as it is for the evaluations to come
     seconds: float  # of preparing, and since the run began
     image: Tensor  # [1, 3, H, W], sRGB, in 0..1 where it is clipped; to be read only: the run goes on from it
-    finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts
+    finish: Callable[[Tensor], Tensor] | None = None  # puts back what is the photograph's: colours, parts, alpha
     point: Point | None = None  # of the optimiser, on the canvas: until a snapshot may have been taken
 
     @property
@@ -38,8 +39,12 @@ class Iterate:
         return self.scale == self.scales[-1] and self.step == self.steps
 
     def picture(self) -> Image.Image:
-        """The state as an 8-bit picture."""
-        return to_pil(self.image if self.finish is None else self.finish(self.image))
+        """The state as an 8-bit picture, "RGB"; "RGBA" where the photograph is transparent."""
+        return Image.fromarray(self.levels(8))
+
+    def levels(self, depth: int) -> Levels:
+        """The same as numbers [H, W, 3 or 4]: uint8, or uint16 at a depth of 16."""
+        return to_levels(self.image if self.finish is None else self.finish(self.image), depth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +66,16 @@ class Result:
     seconds: float
     evaluations: int
     recipe: Mapping[str, Any]  # everything that it takes to make it again; no paths, no names
+    encoding: Encoding = EIGHT_BITS  # by the options about the file
+    levels: Levels | None = None  # [H, W, 3 or 4] of uint16, where the options ask for 16 bits
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes PNG, JPEG, WebP or TIFF by the extension, the recipe inside. ImageError if it cannot."""
-        save_image(self.image, path, recipe=self.recipe)
+        image = self.image if self.levels is None else self.levels
+        save_image(image, path, recipe=self.recipe, encoding=self.encoding)
+
+
+def result_of(state: Iterate, recipe: Mapping[str, Any], encoding: Encoding) -> Result:
+    """A state as a finished picture, to be stored by an encoding."""
+    levels = None if encoding.depth == 8 else state.levels(encoding.depth)
+    return Result(state.picture(), state.losses, state.seconds, state.evaluations, recipe, encoding, levels)

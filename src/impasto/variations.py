@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from impasto import __version__
-from impasto.axes import STYLE, Axis, grid
+from impasto.axes import STYLE, Axis, check_varied, grid
 from impasto.cells import Combination, Finished, finished_cell, keep_cell, kept_cell, place_of
 from impasto.errors import ImageError, OptionsError, WeightsError
 from impasto.image import Source, fit, open_picture, to_pil
@@ -260,9 +260,7 @@ def make_base(
     preset: str | os.PathLike[str] | None, values: Mapping[str, Any], varied: Sequence[str]
 ) -> dict[str, Any]:
     """The options that were given, by a preset or one by one; the rest are defaults, or varied."""
-    for name in varied:
-        if values.get(name) is not None:
-            raise OptionsError(f"{name}: it is varied, and cannot be {as_typed(values[name])} besides")
+    check_varied(varied, values)
     check_together(dict.fromkeys(varied, True) | dict(values))
     loaded = load_preset(preset) if preset is not None else {}
     return without_rivals(loaded, values) | dict(values)

@@ -6,15 +6,17 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from impasto.atomic import sweep_leftovers
+from impasto.encoding import Encoding
 from impasto.image import check_result, fit
-from impasto.imagefile import describe, naming, parse, read
+from impasto.imagefile import describe, header, naming
 from impasto.limits import MAX_PIXELS
 from impasto.output import check_output
+from impasto.srgb import can_be_written
 from impasto.styles import builtin_name
 
 if TYPE_CHECKING:
@@ -23,13 +25,13 @@ if TYPE_CHECKING:
 
 def check_pictures(pictures: Iterable[tuple[str, str]], max_pixels: int = MAX_PIXELS) -> Image.Image | None:
     """The header of the last of these, (role, path) each; ImageError for one that is no picture."""
-    header = None
+    last = None
     for role, path in pictures:
         if role == "style" and builtin_name(path) is not None:
             continue
-        with naming(f"{role} image {describe(path)}"):
-            header = parse(read(path, max_pixels), max_pixels)
-    return header
+        with naming(f"{role} image {describe(path)}"), header(path, max_pixels) as found:
+            last = found
+    return last
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,15 @@ class Files:
 
         size: (width, height) of a texture; else it follows from the content.
         """
-        header = check_pictures(self._pictures(options), options.max_pixels)
+        content = check_pictures(self._pictures(options), options.max_pixels)
         height_width = size[::-1] if size else (0, 0)
-        if header is not None and size is None:
-            longest = options.longest(header.height, header.width)  # EXIF may still turn it
-            height_width = fit(header.height, header.width, longest)
+        icc = None
+        if content is not None and size is None:
+            longest = options.longest(content.height, content.width)  # EXIF may still turn it
+            height_width, icc = fit(content.height, content.width, longest), content.info.get("icc_profile")
         if self.output is not None:
-            check_output(self.output, self._inputs(options), clobber=self.clobber, size=height_width)
+            inputs, encoding = self._inputs(options), self._encoding(options, icc)
+            check_output(self.output, inputs, clobber=self.clobber, size=height_width, encoding=encoding)
         check_result(*height_width, options.max_pixels)
         if self.output is not None:
             sweep_leftovers(self.output)
@@ -70,6 +74,11 @@ class Files:
         """`picture.png` -> `picture.0010.png`, beside it."""
         output = Path(self.output or "")
         return output.with_name(f"{output.stem}.{evaluation:04}{output.suffix}")
+
+    def _encoding(self, options: Options, icc: object) -> Encoding:
+        """How the picture is to be stored, as far as a header tells."""
+        own = cast(bytes, icc) if options.profile == "input" and can_be_written(icc) else None
+        return Encoding(options.depth, options.dpi, own, alpha=True)
 
     def _pictures(self, options: Options) -> list[tuple[str, str]]:
         """Role and path of what is to be opened, the content last."""

@@ -32,6 +32,7 @@ _SECTIONS = {
         "tv_loss",
         "detail",
     },
+    "File": {"depth", "dpi", "profile"},
 }
 
 
@@ -127,5 +128,5 @@ def _metavar(field: FieldInfo) -> str:
     if isinstance(extra, dict) and "metavar" in extra:
         return str(extra["metavar"])
     if get_origin(field.annotation) is Literal:
-        return "|".join(get_args(field.annotation))
+        return "|".join(map(str, get_args(field.annotation)))
     return "N" if "int" in str(field.annotation) else "X"

@@ -95,7 +95,7 @@ def paint(
         saver = Saver(files, transfer, files.output, preview=output.preview)
         interrupts.hold()
         state, ending = _follow(transfer, [begin(transfer.costs), saver.watch], interrupts)
-        picture = saver.save(state, files.output)
+        size = saver.save(state, files.output)
         report.notes(transfer.mishaps)
         ending = ending or interrupts.noted()
         if transfer.snapshots and transfer.snapshots.problem:
@@ -104,7 +104,7 @@ def paint(
             transfer.snapshots.clear()
     most = peak(transfer.compute.device)
     try:
-        report.picture(files.output, picture.size, state, recipe=saver.recipe(state), peak_memory=most)
+        report.picture(files.output, size, state, recipe=saver.recipe(state), peak_memory=most)
     finally:  # the same Ctrl-C may have ended the reader of our pipe
         if ending is not None:
             ending.add_note(kept(files.output, state))

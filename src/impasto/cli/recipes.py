@@ -10,6 +10,8 @@ import click
 from impasto.cli.messages import say
 from impasto.errors import ImageError
 
+_MOST_PIXELS = 10**10  # none of which are decoded
+
 
 @click.command()
 @click.argument("name", required=False)
@@ -44,7 +46,7 @@ def show(picture: str, only_command: bool) -> None:
     from impasto.imagefile import describe
     from impasto.remake import find_files, recipe_hashes, run_recipe
 
-    recipe = run_recipe(picture)
+    recipe = run_recipe(picture, _MOST_PIXELS)
     if not only_command:
         click.echo(json.dumps(recipe, indent=2))
     files = find_files(recipe_hashes(recipe), [Path(picture).parent, "."])

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from impasto.output import save_image
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from impasto.cli.files import Files
     from impasto.transfer import Iterate, Transfer
 
@@ -37,11 +35,12 @@ class Saver:
             now = time.perf_counter()
             self._next_preview = now + max(_PREVIEW_SECONDS, (now - start) / _PREVIEW_SHARE)
 
-    def save(self, state: Iterate, path: str | os.PathLike[str]) -> Image.Image:
-        """The state as it is in the file now."""
-        picture = state.picture()
-        save_image(picture, path, recipe=self.recipe(state))
-        return picture
+    def save(self, state: Iterate, path: str | os.PathLike[str]) -> tuple[int, int]:
+        """Writes the state; its (width, height)."""
+        encoding = self._transfer.encoding
+        image = state.picture() if encoding.depth == 8 else state.levels(encoding.depth)
+        save_image(image, path, recipe=self.recipe(state), encoding=encoding)
+        return state.image.shape[3], state.image.shape[2]
 
     def recipe(self, state: Iterate) -> dict[str, Any]:
         """The run's recipe; that of an unfinished picture says how far it got."""
