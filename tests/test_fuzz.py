@@ -1,6 +1,5 @@
 """Ten thousand damaged files for the loader: a picture comes out or an ImageError, soon, quietly, in bounds."""
 
-import re
 import struct
 import time
 import warnings
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpus import photo, welcome
+from memory import peak_since_asked
 
 from impasto.errors import ImageError
 from impasto.image import open_picture
@@ -118,23 +118,13 @@ def tolerant_of_warnings() -> Iterator[None]:
         yield
 
 
-def _most_memory() -> int:
-    """Bytes that were in memory at once, at most, since it was last asked; 0 where the system does not tell."""
-    with suppress(OSError):
-        status = Path("/proc/self/status").read_text()
-        Path("/proc/self/clear_refs").write_text("5")
-        peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return int(peak[1]) << 10 if peak else 0
-    return 0
-
-
 @pytest.mark.parametrize("name", SEEDS)
 @pytest.mark.usefixtures("tolerant_of_warnings")
 def test_only_image_errors_come_out(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mutant"
     refusals, pictures, slowest = [], 0, 0.0
-    _most_memory()
-    before = _most_memory()
+    peak_since_asked()
+    before = peak_since_asked()
     for number, mutant in enumerate(mutants(name)):
         path.write_bytes(mutant)
         began = time.process_time()
@@ -152,7 +142,7 @@ def test_only_image_errors_come_out(tmp_path: Path, name: str, capfd: pytest.Cap
     assert len(refusals) > EACH // 10
     assert pictures > 0  # so that no mutant is refused for something else
     assert slowest < PROMISED
-    assert _most_memory() - before < MOST_MEMORY
+    assert peak_since_asked() - before < MOST_MEMORY
     assert capfd.readouterr() == ("", "")
 
 
