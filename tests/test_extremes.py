@@ -1,14 +1,20 @@
-"""Settings at the ends of what is allowed: a picture with something on it and exit code 0, or one sentence."""
+"""Settings at the ends of what is allowed, and numbers that are none: no black picture with exit code 0."""
 
 import json
 import math
+from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clicalls import Caller
+from clicalls import Caller, Outcome
 from PIL import Image
 from tinyruns import make_array
+from torch import Tensor
+
+from impasto.optimize import Value
+from impasto.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
 
@@ -112,3 +118,76 @@ def test_something_is_on_the_picture(call: Caller, setting: str) -> None:
         pixels = np.asarray(image, dtype=float)
     assert pixels.max() > 0, "black"
     assert pixels.size == 3 or pixels.std() > LEAST_SPREAD, "the same everywhere"
+
+
+class Breaks:
+    """What a scale minimises, which answers with numbers that are none at chosen evaluations."""
+
+    def __init__(self, part: str, evaluations: Container[int]) -> None:
+        self.part, self.evaluations = part, evaluations
+        self.count = 0
+        self.whole = Stage.function
+
+    def __call__(self, stage: Stage, canvas: Tensor) -> Value:
+        value = self.whole(stage, canvas)
+        self.count += 1
+        if self.count not in self.evaluations:
+            return value
+        if self.part == "loss":
+            return replace(value, loss=math.nan)
+        value.grad[0, 0, 0, 0] = math.inf
+        return value
+
+
+@pytest.fixture(params=["loss", "gradient"])
+def part(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _run_broken(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, method: str, part: str, evaluations: Container[int]
+) -> Outcome:
+    breaks = Breaks(part, evaluations)
+    monkeypatch.setattr(Stage, "function", lambda stage, canvas: breaks(stage, canvas))  # noqa: PLW0108
+    one_round = ["--size", "24", "--min-size", "24", "--iterations", "12", "--content-weight", "0.1"]
+    return call("stylize", "content.png", "style.png", *one_round, "--optimizer", method, "-o", "out.png", "--json")
+
+
+def _spread() -> float:
+    with Image.open("out.png") as image:
+        return float(np.asarray(image, dtype=float).std())
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "adam"])
+@pytest.mark.parametrize("evaluations", [{2}, {3, 4, 5}, {12}], ids=str)
+def test_numbers_that_are_none_are_survived(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, method: str, part: str, evaluations: set[int]
+) -> None:
+    outcome = _run_broken(call, monkeypatch, method, part, evaluations)
+    assert outcome.code == 0, outcome
+    assert all(math.isfinite(loss) for loss in json.loads(outcome.out)["losses"].values())
+    assert _spread() > LEAST_SPREAD
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "adam"])
+def test_where_they_do_not_end_the_best_is_kept(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, method: str, part: str
+) -> None:
+    outcome = _run_broken(call, monkeypatch, method, part, range(5, 100))
+    assert outcome.code == 4
+    first, second = outcome.err.splitlines()
+    assert first == "impasto: the loss is not a number, also after 3 more careful restarts"
+    assert second.startswith("impasto: kept the picture as it was at 24 px, after ")
+    assert all(math.isfinite(loss) for loss in json.loads(outcome.out)["losses"].values())
+    assert _spread() > LEAST_SPREAD
+
+
+def test_where_they_begin_at_once_there_is_no_picture(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    before = call.names
+    outcome = _run_broken(call, monkeypatch, "lbfgs", part, range(1, 100))
+    assert (outcome.code, outcome.out) == (4, "")
+    assert outcome.err.startswith("impasto: the loss is not a number at the very start")
+    assert outcome.err.count("\n") == 1
+    assert call.names == before
