@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,12 +52,16 @@ class Forks:
         self._process.communicate()
 
 
+NEEDED = ("axes", "cli.files", "cli.flags", "cli.group", "options", "remake", "sheetfile")
+OF_TORCH = ("quality", "transfer", "variations")
+
+
 def _serve(folder: str, torch: str) -> None:
     """Answers every list of arguments with how it ended."""
+    for name in (*NEEDED, *(OF_TORCH if torch else ())):
+        import_module(f"impasto.{name}")
     from impasto.cli.flags import _flags
 
-    if torch:
-        pass
     for of_content in (True, False):
         _flags(of_content)
     gc.freeze()  # or every child would copy what it looks at
