@@ -242,6 +242,14 @@ def test_a_preset_file_that_cannot_be_used(tmp_path: Path, content: bytes | None
     assert "\n" not in str(caught.value)
 
 
+def test_a_preset_file_without_end_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(OptionsError, match=r"holds 1,099,511,627,776 bytes: expected 1,048,576 at most"):
+        make_options(str(path))
+
+
 @pytest.mark.parametrize("name", ["nothing", "../draft", "draft ", "a\nb", "missing.toml", "nul\0.toml"])
 def test_a_preset_that_is_not_there(name: str) -> None:
     with pytest.raises(OptionsError, match=r"no preset is named .*draft, fine|no such file") as caught:

@@ -17,6 +17,7 @@ from impasto.weights import available_weights
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".gif", ".bmp"}
 MOST_FILES = 1000  # of a folder are looked at
+MOST_BYTES = 2**31  # of a file that is looked at: no picture has more
 FILE_OPTIONS = {
     "init": "a picture to start from",
     "weights": "weights of your own",
@@ -148,6 +149,8 @@ def _pictures(folder: Path) -> list[Path]:
 
 def _digest(path: Path) -> str | None:
     try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

@@ -10,6 +10,7 @@ from typing import Any
 
 from impasto.errors import OptionsError
 
+MOST_BYTES = 2**20  # of a preset file
 DEFAULT = "default"
 DEFAULT_PURPOSE = "Impasto's own: relative losses, one strength dial, from coarse scales to fine."
 
@@ -37,6 +38,10 @@ def load_preset(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise OptionsError(f"preset {text!r}: no such file")
+        if path.stat().st_size > MOST_BYTES:
+            raise OptionsError(
+                f"preset {text!r} holds {path.stat().st_size:,} bytes: expected {MOST_BYTES:,} at most"
+            )
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:  # the latter of TOML, of its encoding, and of Python's longest number
         raise OptionsError(f"preset {text!r} cannot be read: {error}") from None
