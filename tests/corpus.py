@@ -144,7 +144,7 @@ def _make_socket(path: Path) -> None:
         server.bind(os.path.relpath(path))  # the name of a socket must be short
 
 
-_NO_PICTURE = "is not a picture in JPEG, PNG, WebP, TIFF, AVIF, GIF or BMP format"
+_NO_PICTURE = "is not a picture in JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP format"
 _SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
 _EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(touched) (w) file closefile\nshowpage\n"
 _TOO_LARGE = "more than --max-pixels"
@@ -165,7 +165,7 @@ def hostile() -> dict[str, Case]:
         "eps for windows": _holds(
             b"\xc5\xd0\xd3\xc6" + struct.pack("<7I", 32, len(_EPS), 0, 0, 0, 0, 0) + _EPS, _NO_PICTURE
         ),
-        "heic": _holds(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), _NO_PICTURE),
+        "heic": _holds(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "cannot be read"),
         "film": _holds(b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(99), _NO_PICTURE),
         "sound": _holds(b"RIFF\x24\0\0\0WAVEfmt " + bytes(99), _NO_PICTURE),
         "zip": _holds(b"PK\3\4" + bytes(99), _NO_PICTURE),
@@ -191,7 +191,7 @@ def _bombs() -> dict[str, Case]:
     }
     text, megabytes = (
         chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**26), 9)),
-        "cannot be read: Decompressed data too large",
+        "cannot be read: it is damaged",
     )
     return bombs | {
         "webp bomb": _holds(claiming("webp", 16383, 16382), "more pixels than --max-pixels"),

@@ -190,7 +190,7 @@ def fail(error: Exception) -> None:
 def test_a_defect_is_said_to_be_one(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("json.dumps", lambda *_, **__: fail(KeyError("two\nlines")))
     recipe = {"content": "0" * 64, "styles": ["1" * 64], "options": {}}
-    monkeypatch.setattr("impasto.remake.run_recipe", lambda _: recipe)
+    monkeypatch.setattr("impasto.remake.run_recipe", lambda *_: recipe)
     code, out, err = call("show", "content.png")
     assert (code, out) == (1, "")
     assert err.startswith("impasto: this is a defect of Impasto: KeyError: ")
@@ -213,7 +213,7 @@ def test_a_defect_is_said_to_be_one(call: Caller, monkeypatch: pytest.MonkeyPatc
 def test_failures_that_are_no_defects(
     call: Caller, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, sentence: str
 ) -> None:
-    monkeypatch.setattr("impasto.remake.run_recipe", lambda _: fail(error))
+    monkeypatch.setattr("impasto.remake.run_recipe", lambda *_: fail(error))
     assert call("show", "content.png") == (code, "", f"impasto: {sentence}\n")
 
 

@@ -200,6 +200,5 @@ def test_where_they_begin_at_once_there_is_no_picture(
     assert call.names == before
 
 
-@pytest.mark.xfail(strict=True, reason="every round of the dial takes its first evaluation for the very start")
 def test_a_round_that_begins_with_them_is_survived(call: Caller, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     assert _run_broken(call, monkeypatch, "lbfgs", part, {7}, weight=()).code == 0

@@ -161,7 +161,6 @@ def test_every_impossible_number_is_named_by_its_flag(folder: Path, early: Forks
 
 
 @pytest.mark.parametrize("flag", ["--content-layers", "--style-layers"])
-@pytest.mark.xfail(strict=True, reason="options.check_layers does not say which of the two it is about")
 def test_impossible_layers_are_named_by_their_flag(early: Forks, flag: str) -> None:
     ended = early(["stylize", "content.png", "style.png", "-o", "out.png", flag, "nonsense"])
     assert ended.code == 2
@@ -212,8 +211,12 @@ def test_odd_pictures_are_painted_from_in_every_role(call: Caller, name: str) ->
     outcome = call("stylize", *roles, "--size", "32", "--iterations", "2", "-o", "out.png")
     noted = {line.partition("note: ")[2] for line in outcome.err.splitlines()}
     assert outcome.code == 0, outcome
-    assert noted <= {"broken colour profile ignored", "unreadable EXIF ignored: the picture may not be upright"}
-    assert bool(noted) == name.startswith("broken")
+    assert noted <= {
+        "broken colour profile ignored",
+        "unreadable EXIF ignored: the picture may not be upright",
+        "32-bit samples were read as 8 bits",
+    }
+    assert bool(noted) == (name.startswith("broken") or name == "float tiff")  # whose bits are more than 8
     with Image.open("out.png") as picture:
         assert picture.size == (32, 24)
         assert np.asarray(picture).std() > 5
@@ -260,7 +263,6 @@ def test_what_lies_beside_a_picture_does_no_harm(folder: Path, late: Forks, tmp_
         assert ended.code == 0, ended
 
 
-@pytest.mark.xfail(strict=True, reason="the scans of a progressive JPEG are not counted")
 def test_a_bomb_of_scans_is_refused(tmp_path: Path) -> None:
     """Each takes 12 bytes and a walk through the whole picture: 120 kB of them keep a processor busy for minutes."""
     (tmp_path / "photo.jpg").write_bytes(many_scans(64, 5000))
@@ -268,7 +270,6 @@ def test_a_bomb_of_scans_is_refused(tmp_path: Path) -> None:
         open_picture(tmp_path / "photo.jpg")
 
 
-@pytest.mark.xfail(strict=True, reason="the words of Pillow's decoders are passed on as they are")
 def test_reasons_are_for_people(folder: Path, late: Forks) -> None:
     """And name no class, function or number of a decoder."""
     for number, name in enumerate(CASES):

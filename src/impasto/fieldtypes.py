@@ -33,7 +33,7 @@ def check_layers(layers: dict[str, float]) -> dict[str, float]:
     """ValueError for names that are none of layers, and where no layer counts."""
     for name in layers:
         if not TAP.fullmatch(name):
-            raise ValueError(f"layers are named like conv4_2 or relu4_2, not {name!r}")
+            raise ValueError(f"layers are named like conv4_2 or relu4_2, not {name[:80]!r}")
     if not layers or sum(layers.values()) == 0:
         raise ValueError("at least one layer needs a weight above 0")
     return layers

@@ -41,6 +41,10 @@ _HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"
 _AVIF = frozenset((b"avif", b"avis"))
 _HEIF = frozenset((b"mif1", b"msf1"))
 
+_SCAN, _MOST_SCANS = b"\xff\xda", 100  # of a progressive JPEG: the marker; some ten are usual
+
+_TECHNICAL = re.compile(r"Error|driver|decoder|[a-z]_[a-z]|[A-Z]{3}_|^-?\d+$")  # words of Pillow's own workings
+
 # A FIFO without a writer would block, and a terminal could become ours
 _NO_WAITING = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOCTTY"))
 
@@ -62,6 +66,8 @@ def naming(subject: str, failure: str = "cannot be read") -> Iterator[None]:
         raise ImageError(f"{subject} does not fit in this machine's memory") from error
     except Exception as error:  # Pillow's plugins raise some fifteen classes on bad files
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if _TECHNICAL.search(reason):
+            reason = "it is damaged"
         raise ImageError(f"{subject} {failure}: {repr(reason)[1:-1][:200]}") from error
 
 
@@ -113,6 +119,8 @@ def _most_bytes(max_pixels: int) -> int:
 
 def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A file's bytes as a Pillow image whose metadata is read and whose pixels are not decoded yet."""
+    if _plugin(data) is JpegImageFile and (scans := data.count(_SCAN)) > _MOST_SCANS:
+        raise ImageError(f"has {scans:,} scans: no photograph has more than {_MOST_SCANS}, and each takes its time")
     return _parsed(io.BytesIO(data), data, max_pixels)
 
 

@@ -10,15 +10,17 @@ import sys
 from pathlib import Path
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_MOST = 2**60
 MARGIN = 0.15  # of what is free that is left to others
 
 
 def parse(text: str) -> int:
     """`2GB`, `512 MiB` or `1.5g` -> bytes. ValueError for anything else."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", text, re.IGNORECASE)
-    if found is None or not (size := round(float(found[1]) * UNITS[(found[2] or "").lower()])):
+    size = float(found[1]) * UNITS[(found[2] or "").lower()] if found else 0
+    if not 1 <= size <= _MOST:
         raise ValueError("expected a size such as 2GB or 800MB")
-    return size
+    return round(size)
 
 
 def shown(size: float) -> str:

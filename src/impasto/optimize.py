@@ -77,11 +77,13 @@ def minimize(
     beta2: float = BETA2,
     progress: Progress | None = None,
     room: Room | None = None,
+    known: bool = False,
 ) -> Iterator[Point]:
     """Yields, after each evaluation, the point that was reached; the last is the best that L-BFGS has found.
 
     clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's. progress: of an earlier
-    call, to go on from in place of the start. room: where pictures and gradients lie.
+    call, to go on from in place of the start. room: where pictures and gradients lie. known: whether the start has
+    had a value before, so that it is asked again if it has none now.
 
     Raises:
         DivergedError: when the value is not a number at the start, or again after three more careful restarts.
@@ -89,6 +91,8 @@ def minimize(
     room = room or Room()
     if progress is None:
         point = _evaluated(function, start, room)
+        for _ in range(RESTARTS if known else 0):
+            point = point if math.isfinite(point.value.loss) else _evaluated(function, start, room)
         if not math.isfinite(point.value.loss):
             raise DivergedError("the loss is not a number at the very start: the options or weights are too extreme")
         progress = Progress(

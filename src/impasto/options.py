@@ -188,8 +188,11 @@ class Options(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> Options:
-        for layers in (self.content_layers, self.style_layers):
-            check_layers(layers)
+        for name in ("content_layers", "style_layers"):
+            try:
+                check_layers(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
         if self.style_weight == 0 and self.content_weight == 0:
             raise ValueError("style_weight and content_weight cannot both be 0: nothing would be left to paint")
         if self.borders == "circular" and self.tile is not None:

@@ -102,9 +102,9 @@ class Outset:
         return strength.target_error(self.options.strength, unrelated) * (1 if cover is None else float(cover.mean()))
 
     def minimize(
-        self, stage: Stage, canvas: Tensor, evaluations: int, progress: optimize.Progress | None
+        self, stage: Stage, canvas: Tensor, evaluations: int, progress: optimize.Progress | None, *, known: bool
     ) -> Iterator[optimize.Point]:
-        """The canvas after each evaluation."""
+        """The canvas after each evaluation. known: whether it has been evaluated before."""
         options = self.options
         return optimize.minimize(
             options.optimizer,
@@ -116,6 +116,7 @@ class Outset:
             beta2=options.beta2,
             progress=progress,
             room=self.room,
+            known=known,
         )
 
     def _first(self, content: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from impasto.errors import OutOfMemoryError
 
-BLOCK = 1 << 22  # numbers that are worked on at a time: 16 MB of each operand
+BLOCK = 1 << 21  # numbers that are worked on at a time: 8 MB of each operand
 
 
 class Room:

@@ -26,7 +26,7 @@ from impasto.errors import is_out_of_memory, memory_told
 from impasto.image import Picture
 from impasto.materials import Materials
 from impasto.optimize import Point
-from impasto.options import OF_FILE, Options
+from impasto.options import OF_FILE, OF_MACHINE, Options
 from impasto.outset import Outset
 from impasto.recipe import anonymous_options
 from impasto.shared import Shared
@@ -239,7 +239,7 @@ class Transfer:
             image = stage.shown(canvas)
             yield Iterate(scale, self._scales, *counts, past.losses, *weights, 0.0, image, finish, point)
         for evaluations, before in strength.left(strength.rounds(steps) if dial else [steps], step):
-            points = outset.minimize(stage, canvas, evaluations, progress if before else None)
+            points = outset.minimize(stage, canvas, evaluations, progress if before else None, known=step > 0)
             for number, point in enumerate(points, before + 1):
                 step, canvas = step + 1, point.image
                 losses, after = {"total": point.value.loss, **point.value.terms}, weight
