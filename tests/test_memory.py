@@ -54,6 +54,7 @@ def test_a_margin_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"/sys/fs/cgroup/memory.max": "5000\n", "/sys/fs/cgroup/memory.current": "2000\n"}
+    files["/sys/fs/cgroup/memory.stat"] = "anon 1200\ninactive_file 500\n"
 
     def read(path: Path, *_: object) -> str:
         if str(path) not in files:
@@ -61,6 +62,6 @@ def test_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
         return files[str(path)]
 
     monkeypatch.setattr(Path, "read_text", read)
-    assert memory._left_by_groups() == [3000]
+    assert memory._left_by_groups() == [3500]
     files["/sys/fs/cgroup/memory.max"] = "max\n"
     assert memory._left_by_groups() == []

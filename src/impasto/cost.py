@@ -18,12 +18,12 @@ from impasto.views import Load
 
 PIXEL = 12  # bytes of a pixel in three float32
 TILES = (None, 2176, 1600, 1088, 832, 576, 448, 320, 192)  # what is tried, the fastest first; None: one piece
-STATE = 8.5  # pictures in memory while one is painted: photograph, canvas, gradients, the step to come
+STATE = 12.5  # pictures in memory while one is painted: photograph, canvas, gradients, the step to come
 STREAMED = 2.0  # the same where pictures lie in files: spectra, and what a scale begins with
 BLOCKS = 130e6  # bytes of the blocks that files are worked on in
 LIBRARIES = 110e6  # bytes that the libraries of the convolutions take while they work
 TRANSFORMS = 60e6  # bytes of Winograd's chunks
-NETWORK = 1.1  # of what the encoder says that it holds
+IN_TILES, MOST_IN_TILES = 0.4, 150e6  # more where there are several: what the C library keeps of small tensors
 HANDLING = 0.6e-6  # seconds a pixel of a scale: opened, resized, enlarged, shown
 SLOWER = 2.0  # the optimiser, where its state lies in files
 
@@ -74,17 +74,23 @@ class ScaleCost:
     memory: int  # bytes, at its peak, of the whole process
     disk: int  # bytes
 
+    @property
+    def each(self) -> float:
+        """Seconds of an evaluation, with its part of what the scale takes before."""
+        return self.seconds / self.evaluations
+
 
 @dataclass(frozen=True)
 class Estimate:
     """What a run will take on this machine."""
 
     scales: tuple[ScaleCost, ...]
+    preparation: float = 0.0  # seconds until the painting begins
 
     @property
     def seconds(self) -> float:
         """In all."""
-        return sum(cost.seconds for cost in self.scales)
+        return self.preparation + sum(cost.seconds for cost in self.scales)
 
     @property
     def memory(self) -> int:
@@ -105,7 +111,8 @@ class Plan:
     encoder: Encoder
     base: int  # bytes that the process has in memory already
     adam: bool  # which has less to remember than L-BFGS
-    divisible: bool  # whether it can be computed in tiles
+    divisible: bool = True  # whether it can be computed in tiles
+    extra: float = 0.0  # bytes a pixel beside those: masks of regions, and what puts the photograph's colours back
 
     def estimate(self, layouts: Sequence[Layout], speed: Speed = TYPICAL) -> Estimate:
         """What the run takes, each scale laid out so."""
@@ -113,11 +120,11 @@ class Plan:
         for work, layout in zip(self.works, layouts, strict=True):
             tiles, seconds = _seconds(work, layout, self.encoder, speed)
             memory, disk = _memory(work, layout, self.encoder, adam=self.adam)
+            size, pixels = (work.size[1], work.size[0]), work.size[0] * work.size[1]
             carried = 0 if layout.on_disk else PIXEL * behind  # the scale behind
-            peak = round(self.base + LIBRARIES + memory + carried)
-            size = (work.size[1], work.size[0])
+            peak = round(self.base + LIBRARIES + memory + carried + self.extra * pixels)
             costs.append(ScaleCost(work.scale, *size, work.evaluations, layout, tiles, seconds, peak, disk))
-            behind = work.size[0] * work.size[1]
+            behind = pixels
         return Estimate(tuple(costs))
 
     def fit(self, budget: int, tile: int | None = None) -> list[Layout]:
@@ -184,9 +191,10 @@ def _memory(work: Work, layout: Layout, encoder: Encoder, *, adam: bool) -> tupl
     pixels = work.size[0] * work.size[1]
     pairs = 1 if adam else min(HISTORY, max(0, work.evaluations - 1))
     state = (STATE + 2 * pairs) * PIXEL * pixels + _targets(work, encoder)
-    sizes = [work.size, *work.styles]
-    most = max(load.memory for size in sizes for load in _loads(encoder, size, layout.tile))
-    network = NETWORK * most + (TRANSFORMS if encoder.uses_winograd else 0)
+    loads = [_loads(encoder, size, layout.tile) for size in (work.size, *work.styles)]
+    network: float = max(load.memory for tiles in loads for load in tiles)
+    network += min(IN_TILES * network, MOST_IN_TILES) if len(loads[0]) > 1 else 0
+    network += TRANSFORMS if encoder.uses_winograd else 0
     if layout.on_disk:
         return network + STREAMED * PIXEL * pixels + BLOCKS, round(state)
     return network + state, 0

@@ -7,7 +7,7 @@ function that adds its gradient, in place, to a gradient that is being gathered 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+BAND = 1 << 16  # positions of a part of an image that are copied at a time
 GRAM_BLOCK = 4096  # positions summed at a time, in half precision: their number may be millions
 LEVELS = 255  # published weights of total variation are for pixels in 0..255
 
@@ -28,21 +29,39 @@ def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
 
     With a guide [1, 1, H, W] each position counts by its share, T² F Fᵀ with the guide T² (Gatys et al. 2017, eq. 5).
     """
-    positions = _rows(features)
-    weighted = positions if guide is None else positions * _rows(guide).to(positions.dtype)
-    if positions.dtype in (torch.float32, torch.float64):
-        return weighted.T @ positions
-    blocks = zip(*(torch.split(side, GRAM_BLOCK) for side in (weighted, positions)), strict=True)
-    return torch.stack([(left.T @ right).float() for left, right in blocks]).sum(0)
+    parts = []
+    for band, share in _bands(features, guide):
+        assert band is not None, "of features"
+        positions = _rows(band)
+        weighted = positions if share is None else positions * _rows(share).to(positions.dtype)
+        if positions.dtype in (torch.float32, torch.float64):
+            parts.append(weighted.T @ positions)
+        else:
+            blocks = zip(*(torch.split(side, GRAM_BLOCK) for side in (weighted, positions)), strict=True)
+            parts += [(left.T @ right).float() for left, right in blocks]
+    return torch.stack(parts).sum(0)
 
 
 def add_gram_gradient(grad: Tensor, features: Tensor, sensitivity: Tensor, guide: Tensor | None = None) -> None:
     """grad [1, C, H, W] += (S + Sᵀ) F, where S [C, C] is the loss's gradient of the Gram matrix; times the guide."""
-    rows, target = (tensor[0].permute(1, 2, 0) for tensor in (features, grad))  # [H, W, C]
-    if guide is not None:
-        rows = rows * guide[0].permute(1, 2, 0).to(rows.dtype)
-    matrix = (sensitivity + sensitivity.T).to(features.dtype).expand(rows.shape[0], -1, -1)
-    torch.baddbmm(target, rows, matrix, out=target)
+    matrix = (sensitivity + sensitivity.T).to(features.dtype)
+    for band, sums, share in _bands(features, grad, guide):
+        assert band is not None, "of features"
+        assert sums is not None, "of their gradient"
+        rows, target = (tensor[0].permute(1, 2, 0) for tensor in (band, sums))  # [H, W, C]
+        if share is not None:
+            rows = rows * share[0].permute(1, 2, 0).to(rows.dtype)
+        torch.baddbmm(target, rows, matrix.expand(rows.shape[0], -1, -1), out=target)
+
+
+def _bands(*images: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
+    """The same rows of images [1, C, H, W]: all; but few at a time of a part of an image, as products copy those."""
+    first = images[0]
+    assert first is not None, "the one that decides"
+    whole = first[0].permute(1, 2, 0).is_contiguous()
+    step = first.shape[2] if whole else max(1, BAND // first.shape[3])
+    for top in range(0, first.shape[2], step):
+        yield tuple(None if image is None else image[:, :, top : top + step] for image in images)
 
 
 def _rows(features: Tensor) -> Tensor:

@@ -85,14 +85,15 @@ def _free() -> int:
 
 def _left_by_groups() -> list[int]:
     """What the control groups of a container leave, where there are any (Linux, version 2 and 1)."""
-    places = [
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ]
     left = []
-    for limit, used in places:
+    for folder, limit, used, cached in (
+        ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
         with contextlib.suppress(OSError, ValueError):  # "max" is no number
-            left.append(max(0, int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii"))))
+            most, now, stat = ((Path(folder) / name).read_text("ascii") for name in (limit, used, "memory.stat"))
+            files = re.search(rf"^{cached} (\d+)$", stat, re.MULTILINE)  # which the system gives up for us
+            left.append(max(0, int(most) - int(now) + (int(files[1]) if files else 0)))
     return left
 
 

@@ -240,5 +240,5 @@ def content_targets(
                 shape = (1, -(-height // stride), -(-width // stride), inner.shape[1])
                 targets[tap] = room.empty(shape, inner).permute(0, 3, 1, 2)  # channels last
             part.part(targets[tap], stride).copy_(inner)
-        room.release()
+        room.tidy()
     return targets

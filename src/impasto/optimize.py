@@ -158,7 +158,7 @@ class Preconditioner:
         for number, channel in enumerate(channels):  # one at a time: spectra are as large as what they are of
             spectrum = torch.fft.rfft2(grad[:, number : number + 1]).mul_(self.gain)
             channel.copy_(torch.fft.irfft2(spectrum, s=self.size))
-            self.room.release()
+            self.room.tidy()
         mean = self.room.map(lambda *parts: torch.stack(parts).mean(0), *channels)
         for channel in channels:
             self.room.map(lambda own, all_: own * CHROMA + all_ * (1 - CHROMA), channel, mean, out=channel)

@@ -77,7 +77,7 @@ def enlarge(
         band = fine[:, channel] - _resized(coarse[:, channel], size, circular)
         picture = _resized(image[:, channel], size, circular)
         enlarged[:, channel] = picture.add_(band.mul_(detail)).clamp_(0, 1)
-        room.release()
+        room.tidy()
     return enlarged
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import OutOfMemoryError
+from impasto.memory import give_back
 
 BLOCK = 1 << 21  # numbers that are worked on at a time: 8 MB of each operand
 
@@ -71,6 +72,12 @@ class Room:
             mapped = known()
             if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # of a shared file that loses nothing
                 mapped.madvise(mmap.MADV_DONTNEED)
+
+    def tidy(self) -> None:
+        """Gives back what the C library has kept as well, where memory is scarce."""
+        if self.folder is not None:
+            self.release()
+            give_back()
 
     def _blocks(self, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """The same elements of tensors [1, C, H, W]: all of them, or so many rows of a channel at a time."""

@@ -29,6 +29,7 @@ from impasto.optimize import Point
 from impasto.options import OF_FILE, OF_MACHINE, Options
 from impasto.outset import Outset
 from impasto.recipe import anonymous_options
+from impasto.room import Room
 from impasto.shared import Shared
 from impasto.snapshots import Snapshot, Snapshots
 from impasto.states import Behind, Iterate, Result, result_of
@@ -73,6 +74,11 @@ class Transfer:
         return [part for part in both if part[0] > behind] or both[-1:]
 
     @property
+    def tiles(self) -> list[int | None]:
+        """Longest side of those of each scale; None: one piece."""
+        return [layout.tile for layout in self.layouts]
+
+    @property
     def plan(self) -> Plan:
         """What its cost depends on."""
         options, materials, dial = self.options, self.materials, self.dial
@@ -84,8 +90,8 @@ class Transfer:
             size = (height + margin, width + margin)
             works.append(Work(scale, size, materials.style_sizes(scale), evaluations, layers, dial))
             dial = False
-        circular = self._outset.circular
-        return Plan(works, self.encoder, self.base, options.optimizer == "adam", not circular)
+        adam, divisible = options.optimizer == "adam", not self._outset.circular
+        return Plan(works, self.encoder, self.base, adam, divisible, materials.extra)
 
     @property
     def dial(self) -> bool:
@@ -95,20 +101,18 @@ class Transfer:
     @property
     def estimate(self) -> Estimate:
         """What it will take on this machine. The first of a network on a machine takes some seconds itself."""
-        return self.plan.estimate(self.layouts, self.speed)
+        return replace(self.plan.estimate(self.layouts, self.speed), preparation=self.preparation)
 
     @property
     def costs(self) -> list[tuple[int, float]]:
         """The evaluations at each scale, and what one costs there beside the others."""
-        scales = self.plan.estimate(self.layouts).scales
-        return [(cost.evaluations, cost.seconds / cost.evaluations) for cost in scales]
+        return [(cost.evaluations, cost.each) for cost in self.plan.estimate(self.layouts).scales]
 
     @property
     def speed(self) -> Speed:
         """Of this machine with this network."""
-        options = self.options
-        taps = tuple(options.style_layers), tuple(options.content_layers)
-        key = f"{self.weights.sha256}, {self.compute}, {options.pooling}, {' '.join(sum(taps, ()))}"
+        taps = tuple(self.options.style_layers), tuple(self.options.content_layers)
+        key = f"{self.weights.sha256}, {self.compute}, {self.options.pooling}, {' '.join(sum(taps, ()))}"
         return speed(self.encoder, key, *taps)
 
     @property
@@ -129,8 +133,7 @@ class Transfer:
             "styles": [style.sha256 for style in self.materials.styles],
             "weights": self.weights.sha256,
             "computed": asdict(self.compute)
-            | {"threads": torch.get_num_threads(), "torch": torch.__version__}
-            | {"tiles": [layout.tile for layout in self.layouts]},  # of each scale
+            | {"threads": torch.get_num_threads(), "torch": torch.__version__, "tiles": self.tiles},
         }
 
     @cached_property
@@ -173,7 +176,7 @@ class Transfer:
     def _paint(self) -> Iterator[Iterate]:
         began, behind = time.perf_counter() - self.preparation, self._behind()
         dial = self.dial
-        left = self.snapshots.newest(self.compute.device) if self.snapshots else None
+        left = self.snapshots.newest(self.compute.device, self._room_of) if self.snapshots else None
         if left is not None:
             began -= left.numbers.seconds
         for index, scale in enumerate(self._scales, 1):
@@ -193,7 +196,7 @@ class Transfer:
         for state in states:
             timed = replace(state, seconds=time.perf_counter() - began)
             if self.snapshots:
-                self.snapshots.take(timed, [layout.tile for layout in self.layouts])
+                self.snapshots.take(timed, self.tiles, self._room_of(state.scale))
             yield replace(timed, point=None)
 
     def _known(self, count: int) -> Iterate | None:
@@ -208,7 +211,7 @@ class Transfer:
         while True:
             layout = self.layouts[number]
             try:
-                yield from self._scale(self._outset.laid_out(layout), *self.schedule[number], behind, dial=dial)
+                yield from self._scale(self._laid_out(number), *self.schedule[number], behind, dial=dial)
                 return
             except (MemoryError, RuntimeError) as error:
                 smaller = None if self.options.tile else self.plan.smaller(number, layout)
@@ -263,8 +266,7 @@ class Transfer:
         del recipe["computed"]["tiles"]
         recipe.pop("texture", None)
         scales = [(self.materials.shape(scale), steps) for scale, steps in self.schedule[:count]]
-        tiles = [layout.tile for layout in self.layouts[:count]]
-        return repr((recipe, options, self.materials.stroke, scales, tiles))
+        return repr((recipe, options, self.materials.stroke, scales, self.tiles[:count]))
 
     def _behind(self) -> Behind | None:
         """What a run goes on from that is not from the start."""
@@ -272,6 +274,18 @@ class Transfer:
             return None
         picture = self.materials.in_mode(self.continued.at(*self.continued.size).to(self.compute.device))
         return Behind(picture, max(self.continued.size), self._outset.weight, 0)
+
+    def _laid_out(self, number: int) -> Outset:
+        """The scale of that number in its layout, and always in the same room."""
+        layout = self.layouts[number]
+        return self._outsets.setdefault((number, layout), self._outset.laid_out(layout))
+
+    @cached_property
+    def _outsets(self) -> dict[tuple[int, Layout], Outset]:
+        return {}
+
+    def _room_of(self, scale: int) -> Room:
+        return self._laid_out(self._scales.index(scale)).room
 
     def _finish(self, scale: int) -> Callable[[Tensor], Tensor] | None:
         return partial(self.materials.finished, scale=scale) if self.materials.keeps_photograph else None

@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,15 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from impasto import atomic
 from impasto.errors import SnapshotError, is_out_of_memory
 from impasto.imagefile import describe
 from impasto.optimize import Point, Progress, Value
+from impasto.room import Room
 from impasto.states import Iterate
+from impasto.tensorfile import blocks, save_file
 
 FILE = "impasto-checkpoint.safetensors"
 INTERVAL = 30.0  # seconds between snapshots, at least
@@ -95,17 +96,24 @@ class Snapshots:
             if self._read_numbers() is None:
                 raise SnapshotError("is not there: leave --resume away to begin anew")
 
-    def newest(self, device: str) -> Snapshot | None:
-        """What this run has left; None for nothing, and for another run that has ended."""
+    def newest(self, device: str, room_of: Callable[[int], Room]) -> Snapshot | None:
+        """What this run has left; None for nothing, and for another run that has ended.
+
+        room_of: where what has the size of a scale is to lie.
+        """
         with _naming(self.file):
             numbers = self._read_numbers()
             if numbers is None:
                 return None
-            tensors = load_file(self.file)
-            if _hash(tensors) != numbers.sha256:
+            room, tensors, digest = room_of(numbers.scale), {}, hashlib.sha256()
+            with safe_open(self.file, "pt") as file:
+                for name in sorted(file.keys()):
+                    tensor = file.get_tensor(name)
+                    _add_to(digest, name, tensor)
+                    tensors[name] = _laid_out(tensor, numbers.strides[name], device, room)
+            if digest.hexdigest() != numbers.sha256:
                 raise SnapshotError("is damaged: its hash is another")
-            laid_out = {name: _laid_out(tensor, numbers.strides[name], device) for name, tensor in tensors.items()}
-            return _unpacked(numbers, laid_out)
+            return _unpacked(numbers, tensors)
 
     def tiles(self) -> list[int | None] | None:
         """Those that this run was painted in, whatever memory was free then; None where it has left nothing."""
@@ -113,18 +121,26 @@ class Snapshots:
             numbers = self._read_numbers()
             return None if numbers is None else numbers.tiles
 
-    def take(self, state: Iterate, tiles: list[int | None]) -> None:
-        """Keeps a state if it is time for it, or the last. If that fails the old one stays, and the run goes on."""
+    def take(self, state: Iterate, tiles: list[int | None], room: Room | None = None) -> None:
+        """Keeps a state if it is time for it, or the last. If that fails the old one stays, and the run goes on.
+
+        room: where its tensors lie.
+        """
         began = time.perf_counter()
         if state.point is None or self.problem or not (state.last or began >= self._due):
             return
         tensors, described = _packed(state.point)
         alike = {name: getattr(state, name) for name in Numbers.model_fields if hasattr(state, name)}
         alike["losses"] = dict(state.losses)
-        numbers = Numbers(run=self.run, sha256=_hash(tensors), finished=state.last, tiles=tiles, **alike, **described)
+        release = room.release if room else None
+        digest = hashlib.sha256()
+        for name in sorted(tensors):
+            _add_to(digest, name, tensors[name], release)
+        alike |= {"run": self.run, "sha256": digest.hexdigest(), "finished": state.last, "tiles": tiles}
+        numbers = Numbers(**alike, **described)
         metadata = {_KEY: numbers.model_dump_json()}
         try:
-            atomic.replace(self.file, lambda path: save_file(tensors, path, metadata))
+            atomic.replace(self.file, lambda path: save_file(tensors, path, metadata, release))
         except (OSError, SafetensorError) as error:  # the latter of a full disk, too
             reason = getattr(error, "strerror", None) or str(error)
             self.problem = f"checkpoint {describe(self.file)} could not be written, and is as old as it is: {reason}"
@@ -189,8 +205,10 @@ def _packed(point: Point) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, numbers
 
 
-def _laid_out(tensor: Tensor, stride: list[int], device: str) -> Tensor:
+def _laid_out(tensor: Tensor, stride: list[int], device: str, room: Room) -> Tensor:
     """A tensor in memory of its own, aligned and ordered as it was: else sums would differ in their last digit."""
+    if list(tensor.stride()) == stride:
+        return room.map(torch.clone, tensor, out=room.empty(tuple(tensor.shape), tensor.new_empty(0, device=device)))
     return torch.empty_strided(tensor.shape, stride, dtype=tensor.dtype, device=device).copy_(tensor)
 
 
@@ -218,9 +236,10 @@ def _unpacked(numbers: Numbers, tensors: Mapping[str, Tensor]) -> Snapshot:
     return Snapshot(numbers, ends[numbers.canvas].image, progress)
 
 
-def _hash(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().data)
-    return digest.hexdigest()
+def _add_to(digest: Any, name: str, tensor: Tensor, release: Callable[[], None] | None = None) -> None:
+    """A contiguous tensor to the hash of all."""
+    digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+    for block in blocks(tensor):
+        digest.update(block)
+        if release is not None:
+            release()

@@ -126,7 +126,7 @@ def value_and_grad(
     for tile in tiles:
         features = _features(image, encoder, tile)
         tile.crop(grad).add_(_pull_back(features, encoder, objective, tile, sensitivities))
-        room.release()
+        room.tidy()
     return totals, grad
 
 
@@ -139,7 +139,7 @@ def sum_statistics(
         part = objective.statistics(_features(image, encoder, tile), tile)
         totals = [total + statistic for total, statistic in zip(totals, part, strict=True)] if totals else part
         if room:
-            room.release()
+            room.tidy()
     return totals
 
 

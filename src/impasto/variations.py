@@ -24,7 +24,7 @@ from impasto.image import Source, fit, open_picture, to_pil
 from impasto.imagefile import describe, naming
 from impasto.limits import MAX_PIXELS
 from impasto.notation import as_typed, format_value, option_words, symbol
-from impasto.options import Options, check_together, load_preset, make_options, without_rivals
+from impasto.options import OF_MACHINE, Options, check_together, load_preset, make_options, without_rivals
 from impasto.output import save_image
 from impasto.page import fitted
 from impasto.recipe import recipe_metadata
@@ -179,7 +179,7 @@ class Sweep:
     def _check_recipe(self) -> None:
         """ImageError where the recipe to be will be too long for a file."""
         first, digest = self.combinations[0], "0" * 64
-        options = first.options.model_dump(mode="json")
+        options = first.options.model_dump(mode="json", exclude=OF_MACHINE)
         alike = {"options": options, "content": digest, "styles": [digest] * len(first.styles)}
         recipe_metadata("JPEG", self._recipe(alike, lambda axis: [f"sha256:{digest}"] * len(axis.values)))
 

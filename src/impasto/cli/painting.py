@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,8 @@ def paint(
     """To the picture and its report; raises what ended the run early once both are out."""
     report = output.report
     if output.dry_run:
-        report.estimate(prepare().estimate)
+        transfer, waited = prepare(), report.seconds
+        report.estimate(replace(transfer.estimate, preparation=waited))
         return
     with progress_display(report.shows_progress) as begin:
         from impasto.cli.saver import Saver

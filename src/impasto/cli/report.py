@@ -32,6 +32,11 @@ class Report:
     def shows_progress(self) -> bool:
         return not self._quiet and sys.stderr is not None and sys.stderr.isatty()
 
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.perf_counter() - self._began
+
     def notes(self, notes: Sequence[str]) -> None:
         """What could not be honoured."""
         self._notes += notes
@@ -72,7 +77,7 @@ class Report:
         peak_memory: int,
     ) -> None:
         """What is in the file now: `size` is (width, height), `peak_memory` in bytes."""
-        seconds = time.perf_counter() - self._began
+        seconds = self.seconds
         record = {
             "output": path,
             "size": size,
