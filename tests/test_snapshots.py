@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tinyruns import CONTENT, OTHER, STYLE, picture_bytes
 
-from impasto import Iterate, iterate, prepare, snapshots, stylize, texture
+from impasto import Iterate, cost, iterate, prepare, room, snapshots, stylize, texture
+from impasto.cost import Layout
 from impasto.errors import SnapshotError
 from impasto.snapshots import FILE
 
@@ -179,3 +180,23 @@ def test_kill_9_loses_no_more_than_the_last_interval(call: Caller) -> None:
     assert subprocess.run([*command, *on, "--resume"], check=False).returncode == 0
     assert Path("out.png").read_bytes() == Path("whole.png").read_bytes()
     assert list(Path("kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_runs_whose_state_lies_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
+    """As those in memory, and in the tiles that they were begun in."""
+    values = RUN | {"optimizer": optimizer, "content_layers": "relu2_1", "style_layers": "relu2_1"}
+    unbroken = list(iterate(CONTENT, STYLE, **values, tile=32))
+    monkeypatch.setattr(room, "BLOCK", 500)
+    laid_out = cost.Plan.fit
+    monkeypatch.setattr(cost.Plan, "fit", lambda plan, *_: [Layout(32, True)] * len(laid_out(plan, 10**12)))
+    kept = list(itertools.islice(iterate(CONTENT, STYLE, checkpoint=tmp_path, **values), 11))
+    monkeypatch.setattr(cost.Plan, "fit", lambda plan, *_: [Layout(None, True)] * len(laid_out(plan, 10**12)))
+    run = prepare(CONTENT, STYLE, checkpoint=tmp_path, **values)
+    assert run.tiles == [32, 32]
+    resumed = list(run)
+    assert len(kept) + len(resumed) - 1 == len(unbroken)
+    for one, other in zip([*kept, *resumed[1:]], unbroken, strict=True):
+        assert dict(one.losses) == pytest.approx(dict(other.losses), rel=1e-4)  # sums are taken in other blocks
+    again = list(iterate(CONTENT, STYLE, checkpoint=tmp_path, **values))
+    assert bool((again[-1].image == resumed[-1].image).all())

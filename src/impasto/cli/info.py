@@ -28,6 +28,7 @@ def _record() -> dict[str, Any]:
 
     from impasto.cache import cache_folder
     from impasto.device import choose_compute, measured_seconds
+    from impasto.memory import available, resident, shown
     from impasto.options import make_options
 
     options = make_options()
@@ -43,6 +44,7 @@ def _record() -> dict[str, Any]:
             "threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
         },
+        "memory": f"{shown(resident(compute.device) + available(compute.device))} for a run",
         "device": compute.device,
         "precision": compute.precision,
         "method": compute.method,
