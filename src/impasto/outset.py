@@ -71,7 +71,6 @@ class Outset:
     def stage(self, content: Tensor, scale: int, content_weight: float) -> Stage:
         """A scale, its targets encoded. `content` is the photograph there, [1, 3, H, W]."""
         options, encoder, materials = self.options, self.encoder, self.materials
-        encoder.workspace.clear()
         canvas, margin = pyramid.with_bleed(content, self.bleed, self.room)
         paintings = materials.paintings(scale)
         objective = from_images(

@@ -184,8 +184,7 @@ class Transfer:
                 dial = False
                 continue
             known = self._known(index)
-            painted = [known] if known else self._fitted(index - 1, left or behind, dial=dial)
-            for state in self._timed(painted, began):
+            for state in self._timed([known] if known else self._fitted(index - 1, left or behind, dial=dial), began):
                 yield state
             behind, dial, left = Behind(state.image, scale, state.next_weight, state.evaluations), False, None
             if self.shared and known is None:
@@ -218,9 +217,10 @@ class Transfer:
                 if not is_out_of_memory(error) or smaller is None:
                     raise
                 self.layouts[number] = smaller
-                self.mishaps[:] = [
-                    f"memory ran out at {self._scales[number]} px, which was painted {smaller.in_words}"
-                ]
+                where = f"memory ran out at {self._scales[number]} px"
+                self.mishaps[:] = [f"{where}, which was painted {smaller.in_words}"]
+            finally:
+                self.encoder.workspace.clear()  # what follows needs the memory: a larger scale, the file
 
     def _scale(
         self, outset: Outset, scale: int, steps: int, behind: Behind | Snapshot | None, *, dial: bool
