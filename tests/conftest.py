@@ -1,5 +1,6 @@
 """What the tests share: tiny random networks, and a cache folder that is not the user's."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -89,3 +90,11 @@ def quick_runs(monkeypatch: pytest.MonkeyPatch, load_once: Callable[[str], Weigh
     """The real weights are read once, and nothing depends on what this machine is fast at."""
     monkeypatch.setattr(preparation, "load_weights", load_once)
     monkeypatch.setattr(preparation, "choose_compute", lambda *_: Compute("cpu", "float32", "direct"))
+
+
+@pytest.fixture
+def tolerant_of_warnings() -> Iterator[None]:
+    """As outside of tests: Pillow's warnings do not end the decoding, so more of it is reached."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -86,8 +86,13 @@ def tiff(tags: dict[int, int], pixels: bytes = b"") -> bytes:
 
 def claiming(encoding: str, width: int, height: int) -> bytes:
     """A small file of this format whose header says that it is huge."""
-    data = bytearray(in_encoding(encoding))
-    match encoding:
+    return claim(in_encoding(encoding), encoding, width, height)
+
+
+def claim(file: bytes, encoding: str, width: int, height: int) -> bytes:
+    """The same of a file that is there: its header says something else."""
+    data = bytearray(file)
+    match encoding.partition("-")[0]:
         case "png":
             data[16:24] = struct.pack(">II", width, height)
             data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))

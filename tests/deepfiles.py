@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from corpus import chunk
 
 Samples = npt.NDArray[np.uint16]
 
@@ -20,10 +21,6 @@ def ramps(height: int, width: int, channels: int = 3) -> Samples:
     waves = [x, y, 0.5 + 0.5 * np.sin(9 * x + 5 * y)][: 1 if channels < 3 else 3]
     alpha = [0.5 + 0.5 * (x > 0.5)] * (channels in (2, 4))
     return np.round(65535 * np.stack([*waves, *alpha], -1)).astype(np.uint16)
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def png16(samples: Samples, *, before: bytes = b"", after: bytes = b"") -> bytes:

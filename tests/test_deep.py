@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from deepfiles import Samples, chunk, png16, ramps, tiff
+from corpus import chunk
+from deepfiles import Samples, png16, ramps, tiff
 from PIL import Image
 from test_image import UPRIGHT
 from test_srgb import cmyk_profile, swapped_profile

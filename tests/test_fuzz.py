@@ -2,7 +2,6 @@
 
 import struct
 import time
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -108,14 +107,6 @@ def mutants(name: str) -> Iterator[bytes]:
         if random.random() < 0.7:
             mend_sums(data)
         yield bytes(data)
-
-
-@pytest.fixture
-def tolerant_of_warnings() -> Iterator[None]:
-    """As outside of tests: Pillow's warnings do not end the decoding, so more of it is reached."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.mark.parametrize("name", SEEDS)

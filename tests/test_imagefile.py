@@ -2,19 +2,17 @@
 
 import io
 import os
-import re
 import socket
 import struct
 import subprocess
 import sys
 import time
 import tracemalloc
-import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import corpus
 import numpy as np
 import pytest
 import torch
@@ -28,24 +26,6 @@ from impasto.image import open_picture
 from impasto.imagefile import header, naming, parse
 from impasto.limits import MAX_PIXELS
 
-# Every format that is read, and every decoder of it that differs: name -> Pillow's kind and options
-ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
-    "jpeg": ("JPEG", {}),
-    "jpeg-progressive": ("JPEG", {"progressive": True}),
-    "png": ("PNG", {}),
-    "webp": ("WEBP", {}),
-    "webp-lossless": ("WEBP", {"lossless": True}),
-    "tiff": ("TIFF", {}),
-    "tiff-lzw": ("TIFF", {"compression": "tiff_lzw"}),
-    "tiff-deflate": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-    "tiff-jpeg": ("TIFF", {"compression": "jpeg"}),
-    "avif": ("AVIF", {}),
-    "gif": ("GIF", {}),
-    "bmp": ("BMP", {}),
-    "png-16": ("PNG", {}),
-    "tiff-16": ("TIFF", {}),
-    "tiff-16-tiles": ("TIFF", {}),
-}
 HALVES = bytes([60] * 8 + [180] * 8) * 16  # of luma: the left half is darker
 NEUTRAL = bytes([128]) * 64  # of both chromas
 DEEP: dict[str, Callable[[Samples], bytes]] = {
@@ -55,39 +35,19 @@ DEEP: dict[str, Callable[[Samples], bytes]] = {
 }
 
 
+ENCODINGS = (*corpus.ENCODINGS, *DEEP)
+
+
 def encode(encoding: str, side: int = 24) -> bytes:
     if encoding in DEEP:
         samples = np.random.default_rng(1).integers(0, 65536, (side, side + 8, 3), dtype=np.uint16)
         return DEEP[encoding](samples)
-    kind, options = ENCODINGS[encoding]
-    pixels = np.random.default_rng(1).integers(0, 256, (side, side + 8, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()
+    return corpus.in_encoding(encoding, corpus.photo(side, side + 8))
 
 
 def claiming(encoding: str, width: int, height: int) -> bytes:
     """A small file of this format whose header says that it is huge."""
-    data = bytearray(encode(encoding))
-    match encoding:
-        case "png" | "png-16":
-            data[16:24] = struct.pack(">II", width, height)
-            data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
-        case "jpeg":
-            frame = data.index(b"\xff\xc0")
-            data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
-        case "webp":
-            data[26:30] = struct.pack("<HH", width, height)
-        case "gif":
-            data[6:10] = struct.pack("<HH", width, height)
-        case "bmp":
-            data[18:26] = struct.pack("<ii", width, height)
-        case "tiff" | "tiff-lzw" | "tiff-16":
-            for tag, side in ((256, width), (257, height)):
-                entry = re.search(struct.pack("<H", tag) + b"[\3\4]\0\1\0\0\0....", data, re.DOTALL)
-                assert entry
-                data[entry.start() : entry.end()] = struct.pack("<HHII", tag, 4, 1, side)
-    return bytes(data)
+    return corpus.claim(encode(encoding), encoding, width, height)
 
 
 def refusal(path: str | os.PathLike[str], role: str = "content", max_pixels: int = MAX_PIXELS) -> str:
@@ -100,14 +60,6 @@ def refusal(path: str | os.PathLike[str], role: str = "content", max_pixels: int
     assert message.startswith(f"{role} image {os.fspath(path)!r} ")
     assert message.isprintable()
     return message
-
-
-@pytest.fixture
-def tolerant_of_warnings() -> Iterator[None]:
-    """As outside of tests: Pillow's warnings do not end the decoding, so more of it is reached."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -65,3 +65,14 @@ def test_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory._left_by_groups() == [3500]
     files["/sys/fs/cgroup/memory.max"] = "max\n"
     assert memory._left_by_groups() == []
+
+
+@pytest.mark.parametrize("error", [OSError, AttributeError, TypeError])  # macOS, other libraries, Windows
+def test_memory_is_given_back_where_the_library_knows_how(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def no_library(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ctypes.CDLL", no_library)
+    memory.give_back()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from impasto.cache import remember, remembered
-from impasto.device import machine
+from impasto.device import circumstances
 from impasto.objective import from_images
 from impasto.optimize import Memory, Preconditioner
 from impasto.tiles import plan, sum_statistics, value_and_grad
@@ -48,8 +48,7 @@ class Speed:
 
 def speed(encoder: Encoder, key: str, style_layers: tuple[str, ...], content_layers: tuple[str, ...]) -> Speed:
     """From the cache folder, or timed now: a few seconds. key: the weights, and how they are computed."""
-    device = str(encoder.workspace.device)
-    name = f"{machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, {key}"
+    name = f"{circumstances(str(encoder.workspace.device))}, {key}"
     known = remembered(FILE)
     try:
         found = known[name]

@@ -5,8 +5,9 @@ Its constants were fitted to measured runs: `benchmarks/cost.py` shows by how mu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from impasto.calibration import Rate, Speed
 from impasto.errors import OutOfMemoryError
@@ -43,9 +44,6 @@ class Layout:
     def in_words(self) -> str:
         """As notes have it."""
         return "in one piece" if self.tile is None else f"in tiles of {self.tile}"
-
-
-WHOLE = Layout()
 
 
 @dataclass(frozen=True)
@@ -112,20 +110,11 @@ class Plan:
     base: int  # bytes that the process has in memory already
     adam: bool  # which has less to remember than L-BFGS
     divisible: bool = True  # whether it can be computed in tiles
-    extra: float = 0.0  # bytes a pixel beside those: masks of regions, and what puts the photograph's colours back
+    extra: int = 0  # float32 numbers a pixel beside those: masks, and what puts the photograph's colours back
 
     def estimate(self, layouts: Sequence[Layout], speed: Speed = TYPICAL) -> Estimate:
         """What the run takes, each scale laid out so."""
-        costs, behind = [], 0
-        for work, layout in zip(self.works, layouts, strict=True):
-            tiles, seconds = _seconds(work, layout, self.encoder, speed)
-            memory, disk = _memory(work, layout, self.encoder, adam=self.adam)
-            size, pixels = (work.size[1], work.size[0]), work.size[0] * work.size[1]
-            carried = 0 if layout.on_disk else PIXEL * behind  # the scale behind
-            peak = round(self.base + LIBRARIES + memory + carried + self.extra * pixels)
-            costs.append(ScaleCost(work.scale, *size, work.evaluations, layout, tiles, seconds, peak, disk))
-            behind = pixels
-        return Estimate(tuple(costs))
+        return Estimate(tuple(self._cost(number, layout, speed) for number, layout in enumerate(layouts)))
 
     def fit(self, budget: int, tile: int | None = None) -> list[Layout]:
         """Of each scale the fastest layout whose peak is inside the budget; with a tile, one with that.
@@ -159,9 +148,34 @@ class Plan:
         sizes = [size for size in tiles if size is None or size < largest] or [None]
         return [self._cost(number, Layout(size, on_disk)) for on_disk in places for size in sizes]
 
-    def _cost(self, number: int, layout: Layout) -> ScaleCost:
-        works = self.works[max(0, number - 1) : number + 1]
-        return replace(self, works=works).estimate([layout] * len(works)).scales[-1]
+    def _cost(self, number: int, layout: Layout, speed: Speed = TYPICAL) -> ScaleCost:
+        """What the scale of that number takes, laid out so."""
+        work, (height, width) = self.works[number], self.works[number].size
+        loads = _loads(self.encoder, work.size, layout.tile)
+        styles = [load for size in work.styles for load in _loads(self.encoder, size, layout.tile).elements()]
+        network = self._network([*loads, *styles], in_tiles=loads.total() > 1)
+        pictures, disk = self._pictures(number, layout)
+        memory = round(self.base + LIBRARIES + network + pictures)
+        seconds = _seconds(work, layout, loads, styles, speed)
+        return ScaleCost(work.scale, width, height, work.evaluations, layout, loads.total(), seconds, memory, disk)
+
+    def _network(self, loads: Sequence[Load], *, in_tiles: bool) -> float:
+        """Bytes that the encoder works in."""
+        most: float = max(load.memory for load in loads)
+        most += min(IN_TILES * most, MOST_IN_TILES) if in_tiles else 0
+        return most + (TRANSFORMS if self.encoder.uses_winograd else 0)
+
+    def _pictures(self, number: int, layout: Layout) -> tuple[float, int]:
+        """Bytes of what has the picture's size, in memory and in files."""
+        work = self.works[number]
+        pixels = _pixels(work)
+        pairs = 1 if self.adam else min(HISTORY, max(0, work.evaluations - 1))
+        state = (STATE + 2 * pairs) * PIXEL * pixels + _targets(work, self.encoder)
+        extra = self.extra * pixels * PIXEL / 3
+        if layout.on_disk:
+            return STREAMED * PIXEL * pixels + BLOCKS + extra, round(state)
+        behind = PIXEL * _pixels(self.works[number - 1]) if number else 0
+        return state + behind + extra, 0
 
     def _remedy(self, number: int, budget: int, tile: int | None) -> str:
         """What to do where the scale of that number does not fit."""
@@ -172,32 +186,21 @@ class Plan:
         return "give a larger --memory, or close other programs"
 
 
-def _seconds(work: Work, layout: Layout, encoder: Encoder, speed: Speed) -> tuple[int, float]:
-    """The number of tiles, and the time of a scale."""
-    loads = _loads(encoder, work.size, layout.tile)
-    forward = sum(map(speed.forward.seconds, loads))
-    evaluation = sum(map(speed.evaluation.seconds, loads)) + (forward if len(loads) > 1 else 0)
-    styles = sum(speed.forward.seconds(load) for size in work.styles for load in _loads(encoder, size, layout.tile))
-    targets = styles + (forward if work.content_layers else 0)
-    pixels = work.size[0] * work.size[1]
-    step = speed.step * pixels * (SLOWER if layout.on_disk else 1)
-    return len(loads), (
-        work.evaluations * (evaluation + step) + targets * (2 if work.dial else 1) + HANDLING * pixels
+def _pixels(work: Work) -> int:
+    return work.size[0] * work.size[1]
+
+
+def _seconds(work: Work, layout: Layout, loads: Counter[Load], styles: Sequence[Load], speed: Speed) -> float:
+    """The time of a scale, of which these are the tiles, and those of its styles."""
+    forward, evaluation = (
+        sum(count * rate.seconds(load) for load, count in loads.items()) for rate in (speed.forward, speed.evaluation)
     )
-
-
-def _memory(work: Work, layout: Layout, encoder: Encoder, *, adam: bool) -> tuple[float, int]:
-    """Bytes in memory beside those of the process itself, and in files."""
-    pixels = work.size[0] * work.size[1]
-    pairs = 1 if adam else min(HISTORY, max(0, work.evaluations - 1))
-    state = (STATE + 2 * pairs) * PIXEL * pixels + _targets(work, encoder)
-    loads = [_loads(encoder, size, layout.tile) for size in (work.size, *work.styles)]
-    network: float = max(load.memory for tiles in loads for load in tiles)
-    network += min(IN_TILES * network, MOST_IN_TILES) if len(loads[0]) > 1 else 0
-    network += TRANSFORMS if encoder.uses_winograd else 0
-    if layout.on_disk:
-        return network + STREAMED * PIXEL * pixels + BLOCKS, round(state)
-    return network + state, 0
+    if loads.total() > 1:
+        evaluation += forward
+    targets = sum(map(speed.forward.seconds, styles)) + (forward if work.content_layers else 0)
+    step = speed.step * _pixels(work) * (SLOWER if layout.on_disk else 1)
+    once = targets * (2 if work.dial else 1) + HANDLING * _pixels(work)
+    return work.evaluations * (evaluation + step) + once
 
 
 def _targets(work: Work, encoder: Encoder) -> int:
@@ -210,6 +213,11 @@ def _targets(work: Work, encoder: Encoder) -> int:
     return total * encoder.dtype.itemsize
 
 
-def _loads(encoder: Encoder, size: tuple[int, int], tile: int | None) -> list[Load]:
-    """Of each tile of a picture of that (height, width)."""
-    return [encoder.load(part.crop_size, part.inner) for part in plan(*size, tile, encoder.halo, encoder.stride)]
+def _loads(encoder: Encoder, size: tuple[int, int], tile: int | None) -> Counter[Load]:
+    """Of the tiles of a picture of that (height, width): how many have each."""
+    tiles = plan(*size, tile, encoder.halo, encoder.stride)
+    alike = Counter((part.crop_size, part.inner) for part in tiles)
+    loads: Counter[Load] = Counter()
+    for places, count in alike.items():
+        loads[encoder.load(*places)] += count
+    return loads

@@ -68,7 +68,7 @@ def measured_seconds(device: str) -> dict[Compute, float]:
     """Seconds of typical convolutions, forward and back, for each way to compute it here; from the cache if there."""
     ways = _ways(device)
     names = " ".join(f"{way.precision}-{way.method}" for way in ways)
-    key = f"{machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, {names}"
+    key = f"{circumstances(device)}, {names}"
     known = remembered(SPEEDS)
     try:
         seconds = {Compute(**way): float(value) for way, value in known[key]}
@@ -126,6 +126,11 @@ def _layer(way: Compute, channels: int, side: int) -> tuple[Convolution, torch.T
     if way.method == "winograd":
         return Winograd(weight, bias, workspace, "probe"), image
     return Direct(weight, bias, workspace), image
+
+
+def circumstances(device: str) -> str:
+    """What a measurement of speed holds for."""
+    return f"{machine(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
 
 
 def machine(device: str) -> str:

@@ -48,6 +48,11 @@ class Encoding:
         if self.depth == 16 and self.profile is not None and load_vips() is None:
             raise ImageError(f"needs pyvips for 16 bits a sample in the photograph's own profile: {INSTALL}")
 
+    @property
+    def icc(self) -> bytes:
+        """The profile that is embedded."""
+        return srgb_profile() if self.profile is None else self.profile
+
     def is_large(self, size: tuple[int, int]) -> bool:
         """Whether a TIFF of that (width, height) is a BigTIFF."""
         return size[0] * size[1] * (3 + self.alpha) * self.depth // 8 > LARGE
@@ -81,8 +86,7 @@ def encode(
     if recipe is not None:
         options |= recipe_metadata(kind, recipe)
     buffer = io.BytesIO()
-    icc = srgb_profile() if encoding.profile is None else encoding.profile
-    plain.save(buffer, kind, icc_profile=icc, **_with_resolution(options, kind, encoding.dpi))
+    plain.save(buffer, kind, icc_profile=encoding.icc, **_with_resolution(options, kind, encoding.dpi))
     return buffer.getvalue()
 
 
@@ -122,12 +126,12 @@ def _with_resolution(options: dict[str, Any], kind: str, dpi: int | None) -> dic
 
 
 def _stream(levels: Levels, kind: str, recipe: Mapping[str, object] | None, encoding: Encoding) -> Stream:
-    icc = srgb_profile() if encoding.profile is None else encoding.profile
+    icc, dpi = encoding.icc, encoding.dpi
     if kind == "PNG":
         text = {} if recipe is None else {KEY: recipe_text(recipe)}
-        return Stream(lambda path: write_png(path, levels, icc=icc, dpi=encoding.dpi, text=text), levels.nbytes)
+        return Stream(lambda path: write_png(path, levels, icc=icc, dpi=dpi, text=text), levels.nbytes)
     described = None if recipe is None else recipe_description(recipe)
-    return Stream(lambda path: _write_tiff(path, levels, icc, encoding.dpi, described), levels.nbytes)
+    return Stream(lambda path: _write_tiff(path, levels, icc, dpi, described), levels.nbytes)
 
 
 def _write_tiff(path: Path, levels: Levels, icc: bytes, dpi: int | None, described: str | None) -> None:

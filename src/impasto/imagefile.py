@@ -119,9 +119,10 @@ def _most_bytes(max_pixels: int) -> int:
 
 def parse(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A file's bytes as a Pillow image whose metadata is read and whose pixels are not decoded yet."""
-    if _plugin(data) is JpegImageFile and (scans := data.count(_SCAN)) > _MOST_SCANS:
+    image = _parsed(io.BytesIO(data), data, max_pixels)
+    if isinstance(image, JpegImageFile) and (scans := data.count(_SCAN)) > _MOST_SCANS:
         raise ImageError(f"has {scans:,} scans: no photograph has more than {_MOST_SCANS}, and each takes its time")
-    return _parsed(io.BytesIO(data), data, max_pixels)
+    return image
 
 
 def _parsed(file: BinaryIO, start: bytes, max_pixels: int) -> ImageFile.ImageFile:

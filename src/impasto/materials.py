@@ -123,10 +123,10 @@ class Materials:
         return kept or (self.content is not None and self.content.opacity(1, 1) is not None)
 
     @property
-    def extra(self) -> float:
-        """Bytes a pixel of the masks of regions, and of what puts the photograph's colours back."""
+    def extra(self) -> int:
+        """Numbers a pixel of the masks of regions, and of what puts the photograph's colours back."""
         masks = sum(division.coverage is not None for division in self.divisions)
-        return 2 * 4 * masks + (3 * 12 if self.keeps_photograph else 0)
+        return 2 * masks + (3 * 3 if self.keeps_photograph else 0)
 
     @property
     def shortfalls(self) -> list[int]:

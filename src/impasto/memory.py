@@ -67,7 +67,7 @@ def available(device: str = "cpu") -> int:
 
 def give_back() -> None:
     """Freed memory that the C library has kept for later goes to the system; where it knows how."""
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # of Windows, where there is no such library
         ctypes.CDLL(None).malloc_trim(0)
 
 

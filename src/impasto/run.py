@@ -104,11 +104,6 @@ class Transfer:
         return replace(self.plan.estimate(self.layouts, self.speed), preparation=self.preparation)
 
     @property
-    def costs(self) -> list[tuple[int, float]]:
-        """The evaluations at each scale, and what one costs there beside the others."""
-        return [(cost.evaluations, cost.each) for cost in self.plan.estimate(self.layouts).scales]
-
-    @property
     def speed(self) -> Speed:
         """Of this machine with this network."""
         taps = tuple(self.options.style_layers), tuple(self.options.content_layers)
@@ -139,11 +134,16 @@ class Transfer:
     @cached_property
     def identity(self) -> str:
         """A hash of all that its pictures depend on, however stored and in whatever tiles: a snapshot knows those."""
+        code = code_version(Path(__file__).parent, np.__version__, PIL.__version__)
+        return hashlib.sha256((json.dumps(self._essence, sort_keys=True) + code).encode()).hexdigest()
+
+    @property
+    def _essence(self) -> dict[str, Any]:
+        """The recipe without what the painting does not depend on: the file, and, but for rounding, the tiles."""
         recipe = self.recipe
         del recipe["computed"]["tiles"]
         recipe["options"] = {name: value for name, value in recipe["options"].items() if name not in OF_FILE}
-        code = code_version(Path(__file__).parent, np.__version__, PIL.__version__)
-        return hashlib.sha256((json.dumps(recipe, sort_keys=True) + code).encode()).hexdigest()
+        return recipe
 
     def recipe_of(self, state: Iterate) -> dict[str, Any]:
         """The recipe of a state: with its content weight and the one to go on with, and how far it got."""
@@ -260,10 +260,9 @@ class Transfer:
 
     def _key(self, count: int) -> str:
         """What the picture after so many scales depends on: a preview at 512 is a state of the run at 1024."""
-        recipe = self.recipe
-        without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels", *OF_FILE)
+        recipe = self._essence
+        without = ("size", "height", "iterations", "style_scale", "style_size", "max_pixels")
         options = {name: value for name, value in recipe.pop("options").items() if name not in without}
-        del recipe["computed"]["tiles"]
         recipe.pop("texture", None)
         scales = [(self.materials.shape(scale), steps) for scale, steps in self.schedule[:count]]
         return repr((recipe, options, self.materials.stroke, scales, self.tiles[:count]))

@@ -134,12 +134,12 @@ def sum_statistics(
     image: Tensor, encoder: Encoder, objective: Objective, tiles: Sequence[Tile], room: Room | None = None
 ) -> list[Tensor]:
     """The statistics of the whole picture, one tile in memory at a time."""
+    room = room or Room()
     totals: list[Tensor] = []
     for tile in tiles:
         part = objective.statistics(_features(image, encoder, tile), tile)
         totals = [total + statistic for total, statistic in zip(totals, part, strict=True)] if totals else part
-        if room:
-            room.tidy()
+        room.tidy()
     return totals
 
 

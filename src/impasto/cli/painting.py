@@ -95,7 +95,8 @@ def paint(
         assert files.output is not None, "only a dry run has none"
         saver = Saver(files, transfer, files.output, preview=output.preview)
         interrupts.hold()
-        state, ending = _follow(transfer, [begin(transfer.costs), saver.watch], interrupts)
+        parts = [(cost.evaluations, cost.each) for cost in transfer.plan.estimate(transfer.layouts).scales]
+        state, ending = _follow(transfer, [begin(parts), saver.watch], interrupts)
         size = saver.save(state, files.output)
         report.notes(transfer.mishaps)
         ending = ending or interrupts.noted()
