@@ -1,6 +1,8 @@
 """What a run takes, and how it is laid out to fit: the model's arithmetic, the choice, and what follows from it."""
 
+import itertools
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from conftest import MakeEncoder
 from tinyruns import CONTENT, STYLE, picture_bytes
 
 import impasto
-from impasto import calibration, cost, iterate, optimize, outset, prepare, stylize, texture
+from impasto import calibration, cost, iterate, optimize, outset, prepare, snapshots, stylize, texture
 from impasto.calibration import Rate, Speed
 from impasto.cost import Layout, Plan, Work
 from impasto.errors import OptionsError, OutOfMemoryError
@@ -189,3 +191,30 @@ def test_impossible_values(values: dict[str, Any]) -> None:
 
 def test_the_models_history_is_the_optimisers() -> None:
     assert cost.HISTORY is optimize.HISTORY
+
+
+@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_out_of_memory_after_a_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
+    """The scale goes on from what was kept, with as many evaluations as were left."""
+    values = {"size": 100, "iterations": 8, "content_weight": 0.1, "optimizer": optimizer, "checkpoint": tmp_path}
+    values |= {"content_layers": "relu2_1", "style_layers": "relu2_1", "min_size": 100}
+    monkeypatch.setattr(cost, "TILES", (None, 48, 32))
+    monkeypatch.setattr(snapshots, "INTERVAL", -1e9)
+    monkeypatch.setattr(snapshots, "SHARE", 1e9)
+    list(itertools.islice(iterate(CONTENT, STYLE, **values), 3))
+    original, asked = outset.optimize.minimize, itertools.count()
+
+    def minimize(*arguments: Any, **settings: Any) -> Any:
+        points = original(*arguments, **settings)
+        if next(asked):
+            yield from points
+            return
+        yield from itertools.islice(points, 2)
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(outset.optimize, "minimize", minimize)
+    run = prepare(CONTENT, STYLE, **values)
+    steps = [state.step for state in run]
+    assert run.mishaps == ["memory ran out at 100 px, which was painted in tiles of 48"]
+    assert steps == [3, 4, 5, 5, 6, 7, 8]

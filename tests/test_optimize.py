@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto import optimize
 from impasto.errors import DivergedError
-from impasto.optimize import CHROMA, Memory, Point, Preconditioner, Value, minimize
+from impasto.optimize import Memory, Point, Value, minimize
 
 Method = Literal["lbfgs", "adam"]
 methods = pytest.mark.parametrize("method", ["lbfgs", "adam"])
@@ -266,30 +266,6 @@ def test_memory_forgets_the_oldest_and_refuses_the_concave() -> None:
     assert memory.scale == 5
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (9, 12), (40, 33)])
-def test_preconditioner_is_symmetric_positive_and_linear(size: tuple[int, int]) -> None:
-    generator = torch.Generator().manual_seed(0)
-    left, right = torch.randn(2, 1, 3, *size, generator=generator).unbind()
-    smooth = Preconditioner(left)
-    assert smooth(left).shape == left.shape
-    torch.testing.assert_close((smooth(left) * right).sum(), (left * smooth(right)).sum(), rtol=1e-4, atol=1e-3)
-    assert (left * smooth(left)).sum() > 0
-    torch.testing.assert_close(
-        smooth(2 * left - 3 * right), 2 * smooth(left) - 3 * smooth(right), rtol=1e-4, atol=1e-4
-    )
-
-
-def test_preconditioner_favours_the_coarse_and_the_grey() -> None:
-    """By the root of the wavelength in pixels, up to an eighth of the picture."""
-    image = torch.zeros(1, 3, 64, 128)
-    smooth, columns = Preconditioner(image), torch.arange(128) * 2 * math.pi
-    for period, gain in ((2, 2), (8, 8), (16, 16), (64, 16), (128, 16)):
-        wave = torch.cos(columns / period).expand_as(image)
-        torch.testing.assert_close(smooth(wave), math.sqrt(gain) * wave, rtol=0, atol=1e-4)
-    colour = torch.tensor([1.0, -1.0, 0.0]).view(1, 3, 1, 1).expand_as(image)
-    torch.testing.assert_close(smooth(colour), 4 * CHROMA * colour, rtol=0, atol=1e-4)
-
-
 @methods
 def test_the_unit_of_the_loss_does_not_matter(method: Method) -> None:
     """Squares of gradients of 2^100 are beyond float32; the steps are the same to the last bit."""
@@ -311,3 +287,28 @@ def test_the_unit_of_the_loss_does_not_matter(method: Method) -> None:
         *_, last = minimize(method, bowl(factor), _picture(), 12)
         assert not torch.equal(last.image, plain[0])
     assert not torch.equal(plain[0], plain[-1])
+
+
+@methods
+def test_what_is_coarser_than_a_hold_stays(method: Method) -> None:
+    """Both paint what is finer, and leave the rest as it was at the start, though the loss asks for more."""
+    size = 32
+    target = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1))
+    start = torch.full_like(target, 0.5)
+
+    def function(image: Tensor) -> Value:
+        offset = image - target
+        return Value(float(offset.square().sum()), {}, 2 * offset)
+
+    def amplitudes(image: Tensor) -> Tensor:
+        return torch.fft.rfft2(image - start).abs()
+
+    rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)
+    coarse = (rows.square() + columns.square()).sqrt() <= 0.125
+    free, held = (
+        amplitudes(list(minimize(method, function, start, 12, clip=False, hold=hold))[-1].image)
+        for hold in (0.0, 0.25)
+    )
+    assert held[..., coarse].max() < 1e-3
+    assert free[..., coarse].max() > 0.1
+    assert held[..., ~coarse].mean() > 0.5 * free[..., ~coarse].mean()

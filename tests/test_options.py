@@ -81,6 +81,7 @@ def test_options_do_not_share_their_layers() -> None:
         ("style_weight", 0.0, 1e12, -1e-9, 1.1e12),
         ("tv_weight", 0.0, 1e12, -1e-9, 1.1e12),
         ("detail", 0.0, 4.0, -0.01, 4.01),
+        ("hold", 0, 100_000, -1, 100_001),
         ("seed", 0, 2**63 - 1, -1, 2**63),
         ("max_pixels", 1, 10**12, 0, 10**12 + 1),
         ("iterations", 1, 100_000, 0, 100_001),

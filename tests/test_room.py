@@ -11,7 +11,8 @@ import torch
 
 from impasto import room
 from impasto.errors import OutOfMemoryError
-from impasto.optimize import Memory, Preconditioner
+from impasto.optimize import Memory
+from impasto.precondition import Preconditioner
 from impasto.room import Room
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="tells what is resident on Linux only")

@@ -244,3 +244,24 @@ def test_odd_proportions_go_on_as_well(mode: str) -> None:
     straight = stylize(content, STYLE, size=40, **values)
     difference = np.asarray(on[-1].picture(), dtype=float) - _array(straight)
     assert np.abs(difference).mean() < 2
+
+
+def _coarse(result: Result) -> npt.NDArray[np.float64]:
+    """Half as large as the picture that was held: what is finer fades."""
+    return np.asarray(result.image.resize((16, 12), Image.Resampling.BOX), dtype=float)
+
+
+def test_larger_scales_hold_what_the_small_picture_shows() -> None:
+    """The scale at 96 paints what is finer than the picture at 32 shows, and nothing else; without, it repaints."""
+    run = {"content_weight": 0.01, "min_size": 32, "iterations": 10, "detail": 0}
+    small = stylize(CONTENT, STYLE, size=32, hold=32, **run)
+    held, free = (stylize(CONTENT, STYLE, size=96, hold=hold, **run) for hold in (32, 0))
+    assert np.abs(_coarse(held) - _coarse(small)).mean() < 0.4 * np.abs(_coarse(free) - _coarse(small)).mean()
+    assert np.abs(_array(held) - _array(free)).mean() > 2
+
+
+def test_nothing_is_held_up_to_its_size_nor_at_the_coarsest_scale() -> None:
+    free = picture_bytes(paint(hold=0))
+    assert free == picture_bytes(paint(hold=40)) == picture_bytes(paint(hold=1000))
+    coarsest = {"min_size": 100, "content_weight": 0.1}
+    assert picture_bytes(paint(hold=8, **coarsest)) == picture_bytes(paint(hold=0, **coarsest))

@@ -14,7 +14,8 @@ from torch import Tensor
 from impasto.cache import remember, remembered
 from impasto.device import circumstances
 from impasto.objective import from_images
-from impasto.optimize import Memory, Preconditioner
+from impasto.optimize import Memory
+from impasto.precondition import Preconditioner
 from impasto.tiles import plan, sum_statistics, value_and_grad
 from impasto.vgg import Encoder
 from impasto.views import Load

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergedError
+from impasto.precondition import Preconditioner, fine
 from impasto.room import Room
 
 HISTORY = 10  # pairs that L-BFGS remembers; 20 is no better: docs/method.md#optimisation
-KNEE = 8  # periods across the picture: coarser structure is not favoured further
-CHROMA = 0.6  # how readily a step changes colour, against brightness
 FIRST_STEP = 0.02  # root mean square change of the pixels by the first step, in 0..1
 LEARNING_RATE = 0.02  # of Adam, in 0..1
 BETA2 = 0.99  # of Adam: how long it remembers the squares of the gradient
@@ -75,15 +74,17 @@ def minimize(
     clip: bool = True,
     learning_rate: float = LEARNING_RATE,
     beta2: float = BETA2,
+    hold: float = 0.0,
     progress: Progress | None = None,
     room: Room | None = None,
     known: bool = False,
 ) -> Iterator[Point]:
     """Yields, after each evaluation, the point that was reached; the last is the best that L-BFGS has found.
 
-    clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's. progress: of an earlier
-    call, to go on from in place of the start. room: where pictures and gradients lie. known: whether the start has
-    had a value before, so that it is asked again if it has none now.
+    clip: whether pixels are kept inside 0..1. learning_rate (in 0..1) and beta2 are Adam's. hold: in periods a pixel;
+    structure that is coarser stays as it is. progress: of an earlier call, to go on from in place of the start. room:
+    where pictures and gradients lie. known: whether the start has had a value before, so that it is asked again if it
+    has none now.
 
     Raises:
         DivergedError: when the value is not a number at the start, or again after three more careful restarts.
@@ -100,17 +101,19 @@ def minimize(
         )
         yield replace(point, progress=progress)
     if method == "lbfgs":
-        yield from _lbfgs(function, progress, evaluations, room, clip=clip)
+        yield from _lbfgs(function, progress, evaluations, room, clip=clip, hold=hold)
     else:
-        yield from _adam(function, progress, evaluations, room, clip=clip, beta2=beta2)
+        yield from _adam(function, progress, evaluations, room, clip=clip, beta2=beta2, hold=hold)
 
 
-def _lbfgs(function: Function, now: Progress, evaluations: int, room: Room, *, clip: bool) -> Iterator[Point]:
+def _lbfgs(
+    function: Function, now: Progress, evaluations: int, room: Room, *, clip: bool, hold: float
+) -> Iterator[Point]:
     """L-BFGS with unit steps (Liu & Nocedal 1989), projected onto the box 0..1.
 
     Step and difference of the gradients are taken between projected points, so that every pair is a true one.
     """
-    memory = Memory(HISTORY, Preconditioner(now.point.image, room), now.pairs, now.scale, room=room)
+    memory = Memory(HISTORY, Preconditioner(now.point.image, room, hold), now.pairs, now.scale, room=room)
     free = _free if clip else _all_free
     while now.evaluations < evaluations:
         image, grad, unit = now.point.image, now.point.value.grad, now.unit
@@ -133,36 +136,6 @@ def _lbfgs(function: Function, now: Progress, evaluations: int, room: Room, *, c
             now.point, now.best = step, min(now.best, step, key=lambda candidate: candidate.value.loss)
         now.evaluations, now.pairs, now.scale = now.evaluations + 1, memory.pairs, memory.scale
         yield replace(now.best if now.evaluations == evaluations else now.point, progress=now)
-
-
-class Preconditioner:
-    """The first guess of the inverse Hessian: coarse structure before fine, brightness before colour.
-
-    A symmetric positive linear map. Without it the first steps, which know no curvature, change single pixels and
-    their colours as readily as shapes, and leave grain behind: docs/method.md#preconditioning.
-    """
-
-    def __init__(self, image: Tensor, room: Room | None = None) -> None:
-        height, width = image.shape[2:]
-        rows = torch.fft.fftfreq(height, device=image.device)[:, None]
-        columns = torch.fft.rfftfreq(width, device=image.device)
-        frequency = (rows.square() + columns.square()).sqrt().clamp_min(KNEE / max(height, width))
-        self.gain = frequency.rsqrt().to(image.dtype)  # as the square root of a photograph's 1/f amplitudes
-        self.size = (height, width)
-        self.room = room or Room()
-
-    def __call__(self, grad: Tensor) -> Tensor:
-        """[1, 3, H, W] -> [1, 3, H, W]."""
-        coarse = self.room.empty(tuple(grad.shape), grad)
-        channels = [coarse[:, number : number + 1] for number in range(grad.shape[1])]
-        for number, channel in enumerate(channels):  # one at a time: spectra are as large as what they are of
-            spectrum = torch.fft.rfft2(grad[:, number : number + 1]).mul_(self.gain)
-            channel.copy_(torch.fft.irfft2(spectrum, s=self.size))
-            self.room.tidy()
-        mean = self.room.map(lambda *parts: torch.stack(parts).mean(0), *channels)
-        for channel in channels:
-            self.room.map(lambda own, all_: own * CHROMA + all_ * (1 - CHROMA), channel, mean, out=channel)
-        return coarse
 
 
 class Memory:
@@ -215,22 +188,25 @@ class Memory:
 
 
 def _adam(
-    function: Function, now: Progress, evaluations: int, room: Room, *, clip: bool, beta2: float
+    function: Function, now: Progress, evaluations: int, room: Room, *, clip: bool, beta2: float, hold: float
 ) -> Iterator[Point]:
     """Adam (Kingma & Ba 2015, alg. 1), each step projected onto the box 0..1; its ε would be lost in rounding."""
     now.moments = now.moments or tuple(room.map(torch.zeros_like, now.point.image) for _ in range(2))
     first, second = now.moments
+    released = fine(now.point.image, hold, room) if hold else None
     while now.evaluations < evaluations:
         count, unit, size = now.evaluations, now.unit, now.size
 
-        def moved(x: Tensor, m: Tensor, v: Tensor, count: int = count, size: float = size) -> Tensor:
-            step = size * (m / (1 - 0.9**count)) / ((v / (1 - beta2**count)).sqrt() + 1e-30)
-            return _bounded(x - step, clip)
+        def step(m: Tensor, v: Tensor, count: int = count, size: float = size) -> Tensor:
+            return size * (m / (1 - 0.9**count)) / ((v / (1 - beta2**count)).sqrt() + 1e-30)
 
         grad = room.map(lambda g, unit=unit: g / unit, now.point.value.grad)
         room.map(lambda m, g: m.lerp(g, 0.1), first, grad, out=first)
         room.map(lambda v, g: v.lerp(g.square(), 1 - beta2), second, grad, out=second)
-        point = _evaluated(function, room.map(moved, now.point.image, first, second), room)
+        change = room.map(step, first, second)
+        change = released(change) if released else change
+        moved = room.map(lambda x, d: _bounded(x - d, clip), now.point.image, change, out=change)
+        point = _evaluated(function, moved, room)
         if not math.isfinite(point.value.loss):
             now.restarts += 1
             _check_restarts(now.restarts)

@@ -99,7 +99,7 @@ class Options(BaseModel):
         default="squared", description="Formula of the total variation, which its weight belongs to."
     )
     iterations: Counts = Field(
-        default=(26, 24, 20, 10),
+        default=(26, 24, 20, 10, 6),
         description="Evaluations at each scale, coarsest first; the last number serves all further scales.",
     )
     min_size: int = Field(default=128, ge=1, le=100_000, description="Longest side at the coarsest scale.")
@@ -108,6 +108,12 @@ class Options(BaseModel):
         ge=0,
         le=4,
         description="How much of the photograph's own detail is added on the way to a finer scale.",
+    )
+    hold: int = Field(
+        default=512,
+        ge=0,
+        le=100_000,
+        description="Larger scales keep what the picture shows at this longest side, and paint what is finer.",
     )
     optimizer: Literal["lbfgs", "adam"] = Field(default="lbfgs", description="How the picture is improved.")
     learning_rate: float = Field(default=5.1, gt=0, le=255, description="Step of Adam, in grey levels of 0..255.")

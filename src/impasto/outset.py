@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto import optimize, pyramid, strength
 from impasto.cache import cache_folder
-from impasto.cost import Layout
+from impasto.cost import Layout, Plan, Work
 from impasto.image import Picture
 from impasto.losses import LEVELS
 from impasto.materials import Materials
@@ -51,12 +51,29 @@ class Outset:
         return 0 if self.circular else self.options.bleed
 
     @property
+    def dial(self) -> bool:
+        """Whether the strength decides on the weight of the content."""
+        return self.options.content_weight is None and self.materials.content is not None
+
+    @property
     def weight(self) -> float:
         """Of the content, before the dial has corrected it."""
         options = self.options
         if options.content_weight is not None:
             return options.content_weight
         return strength.first_weight(options.strength, options.style_weight)
+
+    def plan(self, schedule: Sequence[tuple[int, int]], base: int) -> Plan:
+        """What the cost of these scales depends on, each with its evaluations. base: bytes in memory before."""
+        options, materials, dial, works = self.options, self.materials, self.dial, []
+        layers = tuple(options.content_layers) if materials.content else ()
+        for scale, evaluations in schedule:
+            height, width = materials.shape(scale)
+            margin = 2 * min(self.bleed, height - 1, width - 1)
+            size = (height + margin, width + margin)
+            works.append(Work(scale, size, materials.style_sizes(scale), evaluations, layers, dial))
+            dial = False
+        return Plan(works, self.encoder, base, options.optimizer == "adam", not self.circular, materials.extra)
 
     def canvas(self, behind: Behind | None, content: Tensor) -> Tensor:
         """What a scale starts from, with its bleed: the scale behind it, enlarged, or what the run starts from."""
@@ -113,10 +130,16 @@ class Outset:
             clip=options.clip,
             learning_rate=options.learning_rate / LEVELS,
             beta2=options.beta2,
+            hold=self._hold(max(canvas.shape[2:]) - 2 * stage.margin),
             progress=progress,
             room=self.room,
             known=known,
         )
+
+    def _hold(self, scale: int) -> float:
+        """In periods a pixel, what a scale keeps of those below it: as much as a picture of the hold's size shows."""
+        options = self.options
+        return options.hold / (2 * scale) if scale > max(options.hold, options.min_size) else 0.0
 
     def _first(self, content: Tensor) -> Tensor:
         """What the coarsest scale starts from, [1, 3, H, W] as the photograph there has it."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from impasto import __version__, optimize, pyramid, strength
 from impasto.cache import code_version
 from impasto.calibration import Speed, speed
-from impasto.cost import Estimate, Layout, Plan, Work
+from impasto.cost import Estimate, Layout, Plan
 from impasto.device import Compute
 from impasto.encoding import Encoding
 from impasto.errors import is_out_of_memory, memory_told
@@ -81,22 +81,7 @@ class Transfer:
     @property
     def plan(self) -> Plan:
         """What its cost depends on."""
-        options, materials, dial = self.options, self.materials, self.dial
-        layers = tuple(options.content_layers) if materials.content else ()
-        works = []
-        for scale, evaluations in self.schedule:
-            height, width = materials.shape(scale)
-            margin = 2 * min(self._outset.bleed, height - 1, width - 1)
-            size = (height + margin, width + margin)
-            works.append(Work(scale, size, materials.style_sizes(scale), evaluations, layers, dial))
-            dial = False
-        adam, divisible = options.optimizer == "adam", not self._outset.circular
-        return Plan(works, self.encoder, self.base, adam, divisible, materials.extra)
-
-    @property
-    def dial(self) -> bool:
-        """Whether the strength decides on the weight of the content."""
-        return self.options.content_weight is None and self.materials.content is not None
+        return self._outset.plan(self.schedule, self.base)
 
     @property
     def estimate(self) -> Estimate:
@@ -175,8 +160,8 @@ class Transfer:
 
     def _paint(self) -> Iterator[Iterate]:
         began, behind = time.perf_counter() - self.preparation, self._behind()
-        dial = self.dial
-        left = self.snapshots.newest(self.compute.device, self._room_of) if self.snapshots else None
+        dial = self._outset.dial
+        left = self._left()
         if left is not None:
             began -= left.numbers.seconds
         for index, scale in enumerate(self._scales, 1):
@@ -205,6 +190,10 @@ class Transfer:
             return None
         return replace(known, scales=self._scales, finish=self._finish(known.scale))
 
+    def _left(self) -> Snapshot | None:
+        """What is kept of a run that has not ended."""
+        return self.snapshots.newest(self.compute.device, self._room_of) if self.snapshots else None
+
     def _fitted(self, number: int, behind: Behind | Snapshot | None, *, dial: bool) -> Iterator[Iterate]:
         """A scale by its number; once more in smaller tiles where memory has run out all the same."""
         while True:
@@ -217,6 +206,8 @@ class Transfer:
                 if not is_out_of_memory(error) or smaller is None:
                     raise
                 self.layouts[number] = smaller
+                if isinstance(behind, Snapshot) and (behind := self._left()) is None:  # its progress has gone on
+                    raise
                 where = f"memory ran out at {self._scales[number]} px"
                 self.mishaps[:] = [f"{where}, which was painted {smaller.in_words}"]
             finally:

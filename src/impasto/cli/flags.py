@@ -31,6 +31,7 @@ _SECTIONS = {
         "style_loss",
         "tv_loss",
         "detail",
+        "hold",
     },
     "File": {"depth", "dpi", "profile"},
 }
