@@ -62,7 +62,7 @@ def test_help_shows_every_option_once_with_its_default(call: Caller) -> None:
         assert words.count("--" + name.replace("_", "-")) == 1
         assert str(field.description).split()[0] in out
     assert "[512]" in out
-    assert "[26,24,20,10]" in out
+    assert "[26,24,20,10,6]" in out
     assert "content|noise|FILE" in out
     assert "lbfgs|adam" in out
     assert "None" not in out

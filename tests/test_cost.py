@@ -1,6 +1,10 @@
 """What a run takes, and how it is laid out to fit: the model's arithmetic, the choice, and what follows from it."""
 
+import errno
 import itertools
+import json
+import os
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +16,18 @@ from conftest import MakeEncoder
 from tinyruns import CONTENT, STYLE, picture_bytes
 
 import impasto
-from impasto import calibration, cost, iterate, optimize, outset, prepare, snapshots, stylize, texture
+from impasto import calibration, cost, iterate, optimize, outset, prepare, room, snapshots, stylize, texture
 from impasto.calibration import Rate, Speed
 from impasto.cost import Layout, Plan, Work
-from impasto.errors import OptionsError, OutOfMemoryError
+from impasto.errors import CacheError, OptionsError, OutOfMemoryError
 
 LARGE: dict[str, Any] = {"size": 300, "min_size": 60, "iterations": 2}
 
 
 def _plan(encoder: Any, *, base: int = 10**8, divisible: bool = True) -> Plan:
     works = [
-        Work(scale, (scale, scale), [(scale, scale)], 5, ["relu3_1"], scale == 512) for scale in (512, 1024, 4096)
+        Work(scale, (scale, scale), [(min(scale, 1024),) * 2], 5, ["relu3_1"], scale == 512)
+        for scale in (512, 1024, 4096)
     ]
     return Plan(works, encoder, base, adam=False, divisible=divisible)
 
@@ -71,6 +76,118 @@ def test_what_would_fit_is_named(plan: Plan) -> None:
         plan.fit(least, 4000)
     with pytest.raises(OutOfMemoryError, match="give a larger --memory, or close other programs"):
         plan.fit(10**8)
+
+
+def test_a_style_that_is_larger_than_the_picture_has_tiles_as_well(make_encoder: MakeEncoder) -> None:
+    encoder = make_encoder(["relu3_1", "relu3_2"], dtype=torch.float32)
+    works = [Work(scale, (scale, scale), [(8 * scale, 8 * scale)], 5, ["relu3_1"], False) for scale in (128, 512)]
+    plan = Plan(works, encoder, 10**8, adam=False)
+    whole = plan.estimate([Layout()] * 2).scales[0].memory
+    (chosen,) = replace(plan, works=works[:1]).fit(round(0.7 * whole))
+    assert chosen.tile
+    assert [layout.tile for layout in plan.fit(10**12, 192)] == [192, 192]
+
+
+def test_the_scale_that_does_not_fit_is_named(make_encoder: MakeEncoder) -> None:
+    """Which may be a small one, of a large style."""
+    encoder = make_encoder(["relu3_1", "relu3_2"], dtype=torch.float32)
+    works = [Work(128, (128, 128), [(4096, 4096)], 5, (), False), Work(512, (512, 512), [(64, 64)], 5, (), False)]
+    plan = Plan(works, encoder, 10**8, adam=False)
+    least = [min(cost.memory for cost in plan._options(number, None)) for number in (0, 1)]
+    assert least[0] > least[1]
+    with pytest.raises(OutOfMemoryError, match=r"size 512 needs .* of memory at 128 px and may have"):
+        plan.fit(least[0] - 1)
+
+
+def test_known_tiles_come_again_where_they_fit(plan: Plan) -> None:
+    roomy = plan.fit(10**12)
+    assert [layout.tile for layout in plan.fit(10**12, known=[96, None, 200])] == [96, None, 200]
+    least = min(cost.memory for cost in plan._options(2, None))
+    tight = plan.fit(least, known=[96, None, None])
+    assert tight[0].tile == 96
+    assert tight[2].tile is not None
+    assert plan.estimate(tight).memory <= least
+    assert plan.fit(10**12, known=[None]) == roomy
+
+
+def test_without_files_all_is_in_memory(plan: Plan) -> None:
+    least = min(cost.memory for cost in plan._options(2, None))
+    assert any(layout.on_disk for layout in plan.fit(least))
+    with pytest.raises(OutOfMemoryError):
+        plan.fit(least, files=False)
+    assert not any(layout.on_disk for layout in plan.fit(10**12, files=False))
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_a_cache_folder_without_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Is told before anything is painted; where the picture can lie in memory, it does."""
+    values = {"size": 200, "min_size": 200, "iterations": 2, "content_layers": "relu3_1", "style_layers": "relu2_1"}
+    monkeypatch.setattr(cost, "TILES", (None, 64))
+    monkeypatch.setattr(cost, "STREAMED", -9.0)  # as if files saved memory in so small a picture
+    monkeypatch.setattr(cost, "BLOCKS", 0.0)
+    plan = prepare(CONTENT, STYLE, **values).plan
+    on_disk, in_memory = (
+        min(cost.memory for cost in plan._options(0, None) if cost.layout.on_disk is place) for place in (True, False)
+    )
+    assert on_disk < in_memory - 2 * 10**6
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file"))
+    with pytest.raises(CacheError, match=r"the cache folder has no place for .*: Not a directory; .*IMPASTO_CACHE"):
+        prepare(CONTENT, STYLE, **values, memory=(on_disk + in_memory) // 2)
+    run = prepare(CONTENT, STYLE, **values, memory=in_memory + 10**8)
+    assert not any(layout.on_disk for layout in run.layouts)
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_a_disk_that_is_full_meanwhile_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Smaller tiles would not help: they lie there as well."""
+    run = prepare(CONTENT, STYLE, size=100, iterations=3, min_size=100)
+    run = replace(run, layouts=[Layout(on_disk=True)])
+    count, original = itertools.count(), room._reserve
+
+    def reserve(descriptor: int, size: int) -> None:
+        if next(count) > 8:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(descriptor, size)
+
+    monkeypatch.setattr(room, "_reserve", reserve)
+    states: list[Any] = []
+    with pytest.raises(CacheError, match=r"no place for .* of the picture: No space left on device"):
+        states.extend(run)
+    assert run.mishaps == []
+    assert next(count) == 10
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_every_scale_that_ran_out_of_memory_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"size": 100, "min_size": 50, "iterations": 1, "content_layers": "relu2_1", "style_layers": "relu2_1"}
+    monkeypatch.setattr(cost, "TILES", (None, 40, 16))
+    original = outset.plan
+
+    def plan(height: int, width: int, tile: int | None, *rest: int) -> Any:
+        if tile is None or (height > 100 and tile > 16):
+            raise MemoryError
+        return original(height, width, tile, *rest)
+
+    monkeypatch.setattr(outset, "plan", plan)
+    run = prepare(CONTENT, STYLE, **values)
+    list(run)
+    told = [note.partition(",")[0] for note in run.mishaps]
+    assert told == ["memory ran out at 50 px", "memory ran out at 100 px"]
+
+
+def test_features_before_and_after_their_relu_count_twice(make_encoder: MakeEncoder) -> None:
+    one, both = (make_encoder(taps, dtype=torch.float32) for taps in (["relu3_2"], ["relu3_2", "conv3_2"]))
+    more = both.load((64, 64)).memory - one.load((64, 64)).memory
+    assert more == 16 * 16 * both.channels("conv3_2") * 4
+
+
+def test_an_encoder_gives_back_what_it_holds(make_encoder: MakeEncoder) -> None:
+    encoder = make_encoder(["relu3_2"], dtype=torch.float32)
+    encoder.forward(torch.rand(1, 3, 64, 64))
+    output = weakref.ref(encoder._outputs[0])
+    encoder.clear()
+    assert output() is None
 
 
 def test_a_picture_without_ends_is_one_piece(make_encoder: MakeEncoder) -> None:
@@ -123,9 +240,17 @@ def test_an_estimate_is_timed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: An
     assert first.seconds > sum(scale.seconds for scale in first.scales) > 0
     assert [scale.scale for scale in first.scales] == [60, 120, 240, 300]
     assert first.memory > 10**8
-    (tmp_path / calibration.FILE).write_text('{"damaged')
-    impasto.estimate(CONTENT, STYLE, **LARGE)
-    assert len(timed) == 2
+    kept = (tmp_path / calibration.FILE).read_text()
+    (name, right), *_ = json.loads(kept).items()
+    wrong = [{"forward": [], "evaluation": None}] + [
+        right | {"forward": {"shallow": value, "deep": 1e-12}}
+        for value in (10**400, True, 1e300, 0.0, -1.0, "1", None)
+    ]
+    damages = ['{"damaged', *(json.dumps({name: one}) for one in wrong), kept.replace("{", "[")]
+    for count, damage in enumerate(damages, 2):
+        (tmp_path / calibration.FILE).write_text(damage)
+        assert impasto.estimate(CONTENT, STYLE, **LARGE).seconds < 1e6
+        assert len(timed) == count
 
 
 @pytest.mark.usefixtures("quick_runs")

@@ -23,7 +23,12 @@ def test_what_is_no_size(text: str) -> None:
         memory.parse(text)
 
 
-@pytest.mark.parametrize(("size", "text"), [(1_640_000_000, "1.64 GB"), (776e6, "776 MB"), (2_000, "2 kB")])
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(1_640_000_000, "1.64 GB"), (776e6, "776 MB"), (2_000, "2 kB"), (999_600_000, "1 GB"), (999_400_000, "999 MB"),
+     (1.234e12, "1.23 TB"), (5e15, "5000 TB"), (99.96e9, "100 GB"), (123_456, "123 kB"), (1, "1 bytes"),
+     (0, "0 bytes")],
+)  # fmt: skip
 def test_sizes_for_people(size: float, text: str) -> None:
     assert memory.shown(size) == text
 
@@ -65,6 +70,40 @@ def test_the_limit_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory._left_by_groups() == [3500]
     files["/sys/fs/cgroup/memory.max"] = "max\n"
     assert memory._left_by_groups() == []
+
+
+@pytest.mark.parametrize(
+    ("own", "root", "names"),
+    [
+        ("0::/system.slice/job 7.scope\n", "/sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")),
+        (
+            "12:cpu:/other\n4:cpuset,memory:/system.slice/job 7.scope\n",
+            "/sys/fs/cgroup/memory",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ],
+)
+def test_the_limit_of_the_group_a_process_is_in(
+    monkeypatch: pytest.MonkeyPatch, own: str, root: str, names: tuple[str, str, str]
+) -> None:
+    """As a slice of systemd, or a job of a cluster, has one, whatever its root has."""
+    limit, used, cached = names
+    files = {"/proc/self/cgroup": own}
+    for group, most in (
+        ("", "9223372036854771712"),
+        ("/system.slice", "9000"),
+        ("/system.slice/job 7.scope", "4000"),
+    ):
+        files |= {f"{root}{group}/{limit}": most, f"{root}{group}/{used}": "2000"}
+        files[f"{root}{group}/memory.stat"] = f"{cached} 100\n"
+
+    def read(path: Path, *_: object) -> str:
+        if str(path) not in files:
+            raise FileNotFoundError
+        return files[str(path)]
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert sorted(memory._left_by_groups())[:2] == [2100, 7100]
 
 
 @pytest.mark.parametrize("error", [OSError, AttributeError, TypeError])  # macOS, other libraries, Windows

@@ -5,12 +5,13 @@ import gc
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from impasto import room
-from impasto.errors import OutOfMemoryError
+from impasto.errors import CacheError
 from impasto.optimize import Memory
 from impasto.precondition import Preconditioner
 from impasto.room import Room
@@ -91,8 +92,21 @@ def test_a_full_disk_is_told_before_it_is_written(tmp_path: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(room, "_reserve", full)
-    with pytest.raises(OutOfMemoryError, match=r"12,000,000 bytes .* No space left on device"):
+    with pytest.raises(CacheError, match=r"no place for 12 MB of the picture: No space left .*IMPASTO_CACHE"):
         Room(tmp_path).empty((1, 3, 1000, 1000), torch.zeros(()))
+
+
+def test_a_folder_is_checked_before_anything_lies_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cache" / "scratch"
+    room.check(folder, 10**6)
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    room.check(folder, 10**9)
+    with pytest.raises(CacheError, match=r"no place for 1\.5 GB of the picture: 1 GB are free"):
+        room.check(folder, 15 * 10**8)
+    (tmp_path / "file").touch()
+    with pytest.raises(CacheError, match="no place for 1 MB of the picture: Not a directory"):
+        room.check(tmp_path / "file" / "scratch", 10**6)
 
 
 @pytest.mark.parametrize("block", [64, 1 << 22])

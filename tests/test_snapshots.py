@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +189,16 @@ def test_runs_whose_state_lies_in_files(tmp_path: Path, monkeypatch: pytest.Monk
     values = RUN | {"optimizer": optimizer, "content_layers": "relu2_1", "style_layers": "relu2_1"}
     unbroken = list(iterate(CONTENT, STYLE, **values, tile=32))
     monkeypatch.setattr(room, "BLOCK", 500)
-    laid_out = cost.Plan.fit
-    monkeypatch.setattr(cost.Plan, "fit", lambda plan, *_: [Layout(32, True)] * len(laid_out(plan, 10**12)))
+
+    def in_files(tile: int | None) -> None:
+        def fit(plan: cost.Plan, *_: object, known: Sequence[int | None] = ()) -> list[Layout]:
+            return [Layout(size, True) for size in known or [tile] * len(plan.works)]
+
+        monkeypatch.setattr(cost.Plan, "fit", fit)
+
+    in_files(32)
     kept = list(itertools.islice(iterate(CONTENT, STYLE, checkpoint=tmp_path, **values), 11))
-    monkeypatch.setattr(cost.Plan, "fit", lambda plan, *_: [Layout(None, True)] * len(laid_out(plan, 10**12)))
+    in_files(None)
     run = prepare(CONTENT, STYLE, checkpoint=tmp_path, **values)
     assert run.tiles == [32, 32]
     resumed = list(run)
@@ -200,3 +207,20 @@ def test_runs_whose_state_lies_in_files(tmp_path: Path, monkeypatch: pytest.Monk
         assert dict(one.losses) == pytest.approx(dict(other.losses), rel=1e-4)  # sums are taken in other blocks
     again = list(iterate(CONTENT, STYLE, checkpoint=tmp_path, **values))
     assert bool((again[-1].image == resumed[-1].image).all())
+
+
+def test_a_run_that_goes_on_with_less_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps inside it, in other tiles than before, and says so; with as much as before, in the same."""
+    values = {"size": 200, "min_size": 200, "iterations": 4, "content_weight": 0.1}
+    values |= {"content_layers": "relu3_1", "style_layers": "relu2_1"}
+    monkeypatch.setattr(cost, "TILES", (None, 64))
+    list(itertools.islice(iterate(CONTENT, STYLE, checkpoint=tmp_path, **values), 2))
+    same = prepare(CONTENT, STYLE, checkpoint=tmp_path, **values)
+    assert (same.tiles, same.mishaps) == ([None], [])
+    least = min(option.memory for option in same.plan._options(0, None)) + 3 * 10**7
+    assert least < same.plan.estimate(same.layouts).memory
+    less = prepare(CONTENT, STYLE, checkpoint=tmp_path, memory=least, **values)
+    assert less.tiles == [64]
+    assert less.mishaps == ["the run may have less memory than before, and goes on in smaller tiles"]
+    *_, last = less
+    assert (last.step, last.last) == (4, True)

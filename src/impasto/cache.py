@@ -23,6 +23,11 @@ def cache_folder() -> Path:
         return Path(tempfile.gettempdir()) / f"impasto-{getattr(os, 'getuid', lambda: 0)()}"
 
 
+def scratch_folder() -> Path:
+    """Where pictures lie that do not fit into the memory, in files without a name."""
+    return cache_folder() / "scratch"
+
+
 def remembered(name: str) -> dict[str, Any]:
     """What a JSON file of that name holds; nothing, if it is not there or not ours."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from impasto.views import Load
 FILE = "cost.json"  # in the cache folder
 SIDE = 384  # pixels of the picture that is timed
 ROUNDS = 3
+LEAST, MOST = 1e-18, 1.0  # seconds of a multiplication of the fastest machine, and of a position of the slowest
 PAIRS = 6  # that L-BFGS remembers on average
 
 
@@ -53,15 +53,25 @@ def speed(encoder: Encoder, key: str, style_layers: tuple[str, ...], content_lay
     known = remembered(FILE)
     try:
         found = known[name]
-        speeds = Speed(Rate(**found["forward"]), Rate(**found["evaluation"]), float(found["step"]))
-        numbers = [*asdict(speeds.forward).values(), *asdict(speeds.evaluation).values(), speeds.step]
-        if all(0 < number < math.inf for number in numbers):
-            return speeds
+        forward, evaluation = (
+            Rate(*(_seconds(found[part][kind]) for kind in ("shallow", "deep"))) for part in ("forward", "evaluation")
+        )
+        return Speed(forward, evaluation, _seconds(found["step"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         pass
     speeds = _timed(encoder, style_layers, content_layers)
+    encoder.clear()
     remember(FILE, known | {name: asdict(speeds)})
     return speeds
+
+
+def _seconds(number: object) -> float:
+    """A time that was remembered. TypeError or ValueError for what no machine takes."""
+    if not isinstance(number, float):
+        raise TypeError("expected a number with a fraction")
+    if not LEAST <= number <= MOST:
+        raise ValueError("expected the seconds of a part of a picture")
+    return number
 
 
 def _timed(encoder: Encoder, style_layers: tuple[str, ...], content_layers: tuple[str, ...]) -> Speed:
@@ -90,8 +100,8 @@ def _best(call: Callable[[], object], device: torch.device) -> float:
     for _ in range(ROUNDS + 1):  # the first one warms up
         start = time.perf_counter()
         call()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        if device.type != "cpu":
+            torch.accelerator.synchronize()
         times.append(time.perf_counter() - start)
     return min(times[1:])
 

@@ -116,21 +116,22 @@ class Plan:
         """What the run takes, each scale laid out so."""
         return Estimate(tuple(self._cost(number, layout, speed) for number, layout in enumerate(layouts)))
 
-    def fit(self, budget: int, tile: int | None = None) -> list[Layout]:
+    def fit(
+        self, budget: int, tile: int | None = None, *, known: Sequence[int | None] = (), files: bool = True
+    ) -> list[Layout]:
         """Of each scale the fastest layout whose peak is inside the budget; with a tile, one with that.
 
-        OutOfMemoryError, which names what would fit, where there is none.
+        known: the tiles that each scale had before, which it has again where they fit. files: whether the picture may
+        lie in the cache folder. OutOfMemoryError, which names what would fit, where there is none.
         """
         chosen: list[Layout] = []
         for number in range(len(self.works)):
-            costs = self._options(number, tile)
-            fitting = [cost for cost in costs if cost.memory <= budget]
-            if not fitting:
-                needs = min(cost.memory for cost in self._options(len(self.works) - 1, tile))
-                size = f"size {self.works[-1].scale}{f' in tiles of {tile}' if tile else ''}"
-                has = f"needs {shown(needs)} of memory and may have {shown(budget)}"
-                raise OutOfMemoryError(f"{size} {has}: {self._remedy(number, budget, tile)}")
-            chosen.append(min(fitting, key=lambda cost: cost.seconds).layout)
+            again = [self._cost(number, layout) for layout in self._layouts(known[number : number + 1], files)]
+            costs = self._options(number, tile, files)
+            fitting = [[cost for cost in some if cost.memory <= budget] for some in (again, costs)]
+            if not any(fitting):
+                raise OutOfMemoryError(self._refusal(number, budget, tile))
+            chosen.append(min(fitting[0] or fitting[1], key=lambda cost: cost.seconds).layout)
         return chosen
 
     def smaller(self, number: int, layout: Layout) -> Layout | None:
@@ -140,13 +141,18 @@ class Plan:
         less = [cost for cost in self._options(number, None) if cost.memory < most]
         return max(less, key=lambda cost: cost.memory).layout if less else None
 
-    def _options(self, number: int, tile: int | None) -> list[ScaleCost]:
+    def _options(self, number: int, tile: int | None, files: bool = True) -> list[ScaleCost]:
         """What the scale of that number costs in every layout."""
-        largest = max(self.works[number].size)
+        work = self.works[number]
+        largest = max(map(max, (work.size, *work.styles)))  # a style may be larger than the picture
         tiles = (tile,) if tile is not None or not self.divisible else TILES
-        places = (False, True) if self.encoder.workspace.device.type == "cpu" else (False,)
         sizes = [size for size in tiles if size is None or size < largest] or [None]
-        return [self._cost(number, Layout(size, on_disk)) for on_disk in places for size in sizes]
+        return [self._cost(number, layout) for layout in self._layouts(sizes, files)]
+
+    def _layouts(self, tiles: Sequence[int | None], files: bool) -> list[Layout]:
+        """Those with such tiles."""
+        places = (False, True) if files and self.encoder.workspace.device.type == "cpu" else (False,)
+        return [Layout(size, on_disk) for on_disk in places for size in tiles]
 
     def _cost(self, number: int, layout: Layout, speed: Speed = TYPICAL) -> ScaleCost:
         """What the scale of that number takes, laid out so."""
@@ -171,19 +177,25 @@ class Plan:
         pixels = _pixels(work)
         pairs = 1 if self.adam else min(HISTORY, max(0, work.evaluations - 1))
         state = (STATE + 2 * pairs) * PIXEL * pixels + _targets(work, self.encoder)
-        extra = self.extra * pixels * PIXEL / 3
+        extra = self.extra * pixels * PIXEL / 3 + sum(height * width for height, width in work.styles) * PIXEL
         if layout.on_disk:
             return STREAMED * PIXEL * pixels + BLOCKS + extra, round(state)
         behind = PIXEL * _pixels(self.works[number - 1]) if number else 0
         return state + behind + extra, 0
 
-    def _remedy(self, number: int, budget: int, tile: int | None) -> str:
-        """What to do where the scale of that number does not fit."""
+    def _refusal(self, number: int, budget: int, tile: int | None) -> str:
+        """Why no layout of the scale of that number fits, and what to do."""
+        scale, last = self.works[number].scale, self.works[-1].scale
+        needs = min(cost.memory for cost in self._options(number, tile))
+        size = f"size {last}{f' in tiles of {tile}' if tile else ''}"
+        where = "" if scale == last else f" at {scale} px"
         if tile and any(cost.memory <= budget for cost in self._options(number, None)):
-            return "leave --tile to us, or give a smaller one"
-        if number:
-            return f"try --size {self.works[number - 1].scale}, or a larger --memory"
-        return "give a larger --memory, or close other programs"
+            remedy = "leave --tile to us, or give a smaller one"
+        elif number:
+            remedy = f"try --size {self.works[number - 1].scale}, or a larger --memory"
+        else:
+            remedy = "give a larger --memory, or close other programs"
+        return f"{size} needs {shown(needs)} of memory{where} and may have {shown(budget)}: {remedy}"
 
 
 def _pixels(work: Work) -> int:

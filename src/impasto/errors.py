@@ -37,6 +37,10 @@ class OutOfMemoryError(ImpastoError, MemoryError):
     exit_code = 3
 
 
+class CacheError(ImpastoError):
+    """The cache folder cannot hold what does not fit into the memory."""
+
+
 class DivergedError(ImpastoError, ArithmeticError):
     """The optimiser met NaN or infinity and restarts did not help."""
 
@@ -56,7 +60,7 @@ def memory_told(size: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        if isinstance(error, ImpastoError) or not is_out_of_memory(error):
             raise
         remedy = f"try size {size // 2}" if size > 1 else "close other programs"
         raise OutOfMemoryError(f"size {size} does not fit into this machine's memory: {remedy}") from error

@@ -7,6 +7,7 @@ import ctypes
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -25,9 +26,11 @@ def parse(text: str) -> int:
 
 def shown(size: float) -> str:
     """Bytes for people: `1.24 GB`."""
-    unit = next((unit for unit in (10**9, 10**6) if size >= unit), 10**3)
-    name = {10**9: "GB", 10**6: "MB", 10**3: "kB"}[unit]
-    return f"{size / unit:.3g} {name}"
+    for factor, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"), (1, "bytes")):
+        if size >= 0.9995 * factor:
+            value = size / factor
+            return f"{value:.0f} {name}" if value >= 99.95 or name == "bytes" else f"{value:.3g} {name}"
+    return "0 bytes"
 
 
 def resident(device: str = "cpu") -> int:
@@ -61,7 +64,8 @@ def available(device: str = "cpu") -> int:
     if device == "cuda":
         import torch
 
-        return round(torch.cuda.mem_get_info()[0] * (1 - MARGIN))
+        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # by the library, for us
+        return round((torch.cuda.mem_get_info()[0] + kept) * (1 - MARGIN))
     return round(min([_free(), *_left_by_groups()]) * (1 - MARGIN))
 
 
@@ -84,17 +88,37 @@ def _free() -> int:
 
 
 def _left_by_groups() -> list[int]:
-    """What the control groups of a container leave, where there are any (Linux, version 2 and 1)."""
+    """What the control groups that this process is in leave, where there are any (Linux, version 2 and 1)."""
     left = []
-    for folder, limit, used, cached in (
-        ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
+    for folder, limit, used, cached in _groups():
         with contextlib.suppress(OSError, ValueError):  # "max" is no number
-            most, now, stat = ((Path(folder) / name).read_text("ascii") for name in (limit, used, "memory.stat"))
+            most, now, stat = ((folder / name).read_text("ascii") for name in (limit, used, "memory.stat"))
             files = re.search(rf"^{cached} (\d+)$", stat, re.MULTILINE)  # which the system gives up for us
             left.append(max(0, int(most) - int(now) + (int(files[1]) if files else 0)))
     return left
+
+
+def _groups() -> Iterator[tuple[Path, str, str, str]]:
+    """The folder of each group, and what its files are called: the process's own, and all that it lies in.
+
+    In a container the own group is the root of what is seen, whatever path the kernel names.
+    """
+    try:
+        own = Path("/proc/self/cgroup").read_text("utf-8")
+    except (OSError, ValueError):
+        own = ""
+    for root, line, *names in (
+        ("/sys/fs/cgroup", r"^0::/(.*)$", "memory.max", "memory.current", "inactive_file"),
+        (
+            "/sys/fs/cgroup/memory", r"^\d+:(?:\w+,)*memory(?:,\w+)*:/(.*)$",
+            "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+        ),
+    ):  # fmt: skip
+        found = re.search(line, own, re.MULTILINE)
+        parts = Path(found[1]).parts if found else ()
+        for count in range(len(parts) + 1):
+            limit, used, cached = names
+            yield Path(root, *parts[:count]), limit, used, cached
 
 
 def _free_on_windows() -> int:

@@ -189,19 +189,28 @@ def unrelated_error(
     and P, over positions, are independent.
     """
 
-    def moments(image: Tensor) -> list[tuple[Tensor, Tensor]]:
-        targets = content_targets(encoder, image, list(layers), tile)
-        features = [targets[tap].to(torch.promote_types(targets[tap].dtype, torch.float32)) for tap in layers]
-        return [(feature.mean((2, 3)), feature.square().mean((2, 3))) for feature in features]
-
-    photograph, total = moments(content), 0.0
+    photograph, total = _moments(encoder, content, list(layers), tile), 0.0
     parts = list(shares or [1.0] * len(styles))
     for part, style in zip(parts, styles, strict=True):
         with encoder.not_repeated():
-            found = moments(style) if part else []
+            found = _moments(encoder, style, list(layers), tile) if part else []
         for weight, (mean, square), (other, energy) in zip(layers.values(), found, photograph, strict=False):
             total += part * weight * float((square + energy - 2 * mean * other).sum() / energy.sum())
     return total / (sum(parts) * sum(layers.values()))
+
+
+def _moments(encoder: Encoder, image: Tensor, taps: Sequence[str], tile: int | None) -> list[tuple[Tensor, Tensor]]:
+    """Of each tap the mean and the mean square of its channels, [1, C], tile by tile."""
+    sums: list[list[Tensor]] = [[] for _ in taps]
+    for part in plan(image.shape[2], image.shape[3], tile, encoder.halo, encoder.stride):
+        features = encoder.forward(part.crop(image), part.inner)
+        for number, tap in enumerate(taps):
+            values = features[tap].to(torch.promote_types(features[tap].dtype, torch.float32))
+            found, before = [values.sum((2, 3)), values.square().sum((2, 3))], sums[number]
+            sums[number] = [total + one for total, one in zip(before, found, strict=True)] if before else found
+    strides = [Tap.parse(tap).stride for tap in taps]
+    positions = [-(-image.shape[2] // stride) * -(-image.shape[3] // stride) for stride in strides]
+    return [(mean / count, square / count) for (mean, square), count in zip(sums, positions, strict=True)]
 
 
 def style_targets(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto import optimize, pyramid, strength
-from impasto.cache import cache_folder
+from impasto.cache import scratch_folder
 from impasto.cost import Layout, Plan, Work
 from impasto.image import Picture
 from impasto.losses import LEVELS
@@ -38,7 +38,7 @@ class Outset:
 
     def laid_out(self, layout: Layout) -> Outset:
         """The same in that layout."""
-        return replace(self, tile=layout.tile, room=Room(cache_folder() / "scratch" if layout.on_disk else None))
+        return replace(self, tile=layout.tile, room=Room(scratch_folder() if layout.on_disk else None))
 
     @property
     def circular(self) -> bool:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
-from impasto import memory
+from impasto import memory, room
 from impasto.architecture import CONVOLUTIONS
+from impasto.cache import scratch_folder
 from impasto.cost import Layout
 from impasto.device import Compute, choose_compute
-from impasto.errors import OptionsError, memory_told
+from impasto.errors import CacheError, OptionsError, OutOfMemoryError, memory_told
 from impasto.image import Picture, Source, check_result, open_picture
 from impasto.imagefile import describe
 from impasto.limits import MAX_PIXELS
@@ -63,14 +64,27 @@ def prepare_run(
         options, materials, start, continued, masks, weights.info, compute, encoder, seconds, shared,
         base=memory.resident(compute.device),
     )  # fmt: skip
-    return replace(transfer, layouts=_layouts(transfer))
+    return replace(transfer, layouts=layouts(transfer))
 
 
-def _layouts(transfer: Transfer) -> list[Layout]:
-    """How each scale fits into the memory that it may have. OutOfMemoryError, with what would fit, for none."""
-    options, device = transfer.options, transfer.compute.device
+def layouts(transfer: Transfer, known: Sequence[int | None] = ()) -> list[Layout]:
+    """How each scale fits into the memory that it may have; where that will do, in tiles that are known from before.
+
+    OutOfMemoryError, with what would fit, where it does not; CacheError where files would do that have no place.
+    """
+    options, device, plan = transfer.options, transfer.compute.device, transfer.plan
     budget = options.memory if options.memory is not None else transfer.base + memory.available(device)
-    return transfer.plan.fit(budget, options.tile)
+    fitting = plan.fit(budget, options.tile, known=known)
+    if not any(layout.on_disk for layout in fitting):
+        return fitting
+    try:
+        room.check(scratch_folder(), plan.estimate(fitting).disk)
+        return fitting
+    except CacheError as error:
+        try:
+            return plan.fit(budget, options.tile, known=known, files=False)
+        except OutOfMemoryError:
+            raise error from None
 
 
 def open_once(shared: Shared | None, source: Source, role: str, longest: int | None, options: Options) -> Picture:

@@ -10,6 +10,7 @@ import errno
 import math
 import mmap
 import os
+import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,8 +19,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from impasto.errors import OutOfMemoryError
-from impasto.memory import give_back
+from impasto.errors import CacheError
+from impasto.memory import give_back, shown
 
 BLOCK = 1 << 21  # numbers that are worked on at a time: 8 MB of each operand
 
@@ -32,7 +33,7 @@ class Room:
         self._maps: list[weakref.ref[mmap.mmap]] = []
 
     def empty(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """A tensor with any contents, of another's kind. OutOfMemoryError where the disk has no place for it."""
+        """A tensor with any contents, of another's kind. CacheError where the disk has no place for it."""
         size = math.prod(shape) * like.element_size()
         if self.folder is None or like.device.type != "cpu" or not size:
             return torch.empty(shape, dtype=like.dtype, device=like.device)
@@ -42,10 +43,7 @@ class Room:
                 _reserve(file.fileno(), size)
                 mapped = mmap.mmap(file.fileno(), size)
         except OSError as error:
-            raise OutOfMemoryError(
-                f"the cache folder has no place for {size:,} bytes of the picture: {error.strerror}; "
-                "free some, or name another with IMPASTO_CACHE"
-            ) from error
+            raise _no_place(size, error.strerror or str(error)) from error
         self._maps = [known for known in self._maps if known() is not None]
         self._maps.append(weakref.ref(mapped))
         return torch.frombuffer(mapped, dtype=like.dtype).view(shape)
@@ -91,6 +89,25 @@ class Room:
             for top in range(0, height, rows):
                 yield tuple(tensor[:, channel : channel + 1, top : top + rows] for tensor in tensors)
                 self.release()
+
+
+def check(folder: Path, size: int) -> None:
+    """CacheError for a folder in which files cannot be made, or that has no place for so many bytes of them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _no_place(size, error.strerror or str(error)) from error
+    if free < size:
+        raise _no_place(size, f"{shown(free)} are free")
+
+
+def _no_place(size: int, reason: str) -> CacheError:
+    return CacheError(
+        f"the cache folder has no place for {shown(size)} of the picture: {reason}; "
+        "free some, name another with IMPASTO_CACHE, or give a larger --memory"
+    )
 
 
 def _reserve(descriptor: int, size: int) -> None:

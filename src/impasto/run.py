@@ -209,9 +209,10 @@ class Transfer:
                 if isinstance(behind, Snapshot) and (behind := self._left()) is None:  # its progress has gone on
                     raise
                 where = f"memory ran out at {self._scales[number]} px"
-                self.mishaps[:] = [f"{where}, which was painted {smaller.in_words}"]
+                others = [note for note in self.mishaps if not note.startswith(where)]
+                self.mishaps[:] = [*others, f"{where}, which was painted {smaller.in_words}"]
             finally:
-                self.encoder.workspace.clear()  # what follows needs the memory: a larger scale, the file
+                self.encoder.clear()  # what follows needs the memory: a larger scale, the file
 
     def _scale(
         self, outset: Outset, scale: int, steps: int, behind: Behind | Snapshot | None, *, dial: bool

@@ -107,10 +107,12 @@ class Snapshots:
                 return None
             room, tensors, digest = room_of(numbers.scale), {}, hashlib.sha256()
             with safe_open(self.file, "pt") as file:
-                for name in sorted(file.keys()):
+                names = sorted(file.keys())
+            for name in names:
+                with safe_open(self.file, "pt") as file:  # anew, so that no more of it than this one is in memory
                     tensor = file.get_tensor(name)
-                    _add_to(digest, name, tensor)
-                    tensors[name] = _laid_out(tensor, numbers.strides[name], device, room)
+                _add_to(digest, name, tensor)
+                tensors[name] = _laid_out(tensor, numbers.strides[name], device, room)
             if digest.hexdigest() != numbers.sha256:
                 raise SnapshotError("is damaged: its hash is another")
             return _unpacked(numbers, tensors)

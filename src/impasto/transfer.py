@@ -15,7 +15,7 @@ from impasto.image import Source, fit
 from impasto.limits import MAX_PIXELS
 from impasto.materials import COLOR_SIDE
 from impasto.options import Options, check_texture, make_options, make_texture_options
-from impasto.preparation import open_once, prepare_run
+from impasto.preparation import layouts, open_once, prepare_run
 from impasto.remake import check_files, continued_options, run_recipe
 from impasto.run import Transfer
 from impasto.shared import Shared
@@ -163,9 +163,12 @@ def _with_snapshots(transfer: Transfer, folder: str | os.PathLike[str] | None) -
         return transfer
     snapshots = Snapshots(folder, transfer.identity)
     snapshots.check()
-    tiles = snapshots.tiles() if transfer.options.tile is None else None
-    layouts = [replace(layout, tile=tile) for layout, tile in zip(transfer.layouts, tiles or [], strict=False)]
-    return replace(transfer, snapshots=snapshots, layouts=layouts or transfer.layouts)
+    known = snapshots.tiles() if transfer.options.tile is None else None
+    fitting = layouts(transfer, known) if known else transfer.layouts
+    resumed = replace(transfer, snapshots=snapshots, layouts=fitting)
+    if known and resumed.tiles != known:
+        resumed.mishaps.append("the run may have less memory than before, and goes on in smaller tiles")
+    return resumed
 
 
 def _result(transfer: Transfer) -> Result:

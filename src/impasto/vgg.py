@@ -185,9 +185,16 @@ class Encoder:
         before = [3, *(layer.channels for layer in self.layers)]
         products = [9 * one * channels for one, channels in zip(values, before, strict=False)]
         shallow = sum(stride == 1 for stride in strides)
-        # Every output is kept; and of the largest, what is padded, masked and pulled back in two turns.
-        numbers = sum(values) + 5 * max(values)
+        # Every output is kept, before and after its ReLU where both are tapped; and of the largest, what is padded,
+        # masked and pulled back in two turns.
+        twice = [{layer.before, layer.after} <= set(self.taps) for layer in self.layers]
+        numbers = sum(values) + sum(itertools.compress(values, twice)) + 5 * max(values)
         return Load(sum(positions[:shallow]), sum(products[shallow:]), numbers * self.dtype.itemsize)
+
+    def clear(self) -> None:
+        """Gives back the memory of the last evaluation."""
+        self._outputs, self._views = [], []
+        self.workspace.clear()
 
     @contextmanager
     def not_repeated(self) -> Iterator[None]:
