@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 CONTENT ?= $(VENV)/lib/python3.*/site-packages/skimage/data/astronaut.png
 STYLE ?= out/whirl.png
+SIZES ?= 256,512,1024,2048
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -33,8 +34,8 @@ types: $(VENV)/.installed-dev ## Check the types
 	$(VENV)/bin/python -m mypy
 
 bench: $(VENV)/.installed-dev $(STYLE) ## Measure speed and quality on this machine, of CONTENT=FILE STYLE=FILE if given
-	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) -o out/speed.png
-	$(VENV)/bin/impasto measure out/speed.png --content $(CONTENT) --style $(STYLE)
+	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) --sizes $(SIZES) -o out/speed.json
+	$(VENV)/bin/impasto measure out/speed-512.png --content $(CONTENT) --style $(STYLE)
 
 lock: $(VENV)/bin/python ## Write constraints.txt anew from pyproject.toml and pins.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet uv

@@ -1,4 +1,7 @@
-"""Seconds and memory of the whole command, and seconds per evaluation against a plain PyTorch loop."""
+"""Seconds and memory of the whole command, and seconds per evaluation against its floor and a plain PyTorch loop.
+
+Writes the record as JSON, and a table in Markdown.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from floor import floor
 from reference import CONTENT_TAP, STYLE_TAPS, PlainVGG, gram, read
 from torch import Tensor
 
@@ -26,15 +31,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--content", type=Path, required=True)
     parser.add_argument("--style", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=Options().size)
+    parser.add_argument("--sizes", default=str(Options().size), help="one or more, as 256,512,1024,2048")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("-o", "--output", type=Path, default=Path("out/speed.png"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/speed.json"))
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    content, style, size = arguments.content, arguments.style, arguments.size
-    record = {"machine": _machine(), "command": _command(content, style, size, arguments.output)}
-    record["evaluation"] = _evaluation(content, style, size, arguments.repeats)
-    print(json.dumps(record, indent=2))
+    content, style = arguments.content, arguments.style
+    record: dict[str, Any] = {"machine": _machine(), "sizes": {}}
+    print(HEADING, flush=True)
+    for size in map(int, arguments.sizes.split(",")):
+        picture = arguments.output.with_name(f"{arguments.output.stem}-{size}.png")
+        found = {"command": _command(content, style, size, picture)}
+        found["evaluation"] = _evaluation(content, style, size, arguments.repeats)
+        record["sizes"][size] = found
+        print(_row(size, found), flush=True)
+    arguments.output.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    print(f"\n{json.dumps(record['machine'])}\n{arguments.output}")
 
 
 def _command(content: Path, style: Path, size: int, output: Path) -> dict[str, object]:
@@ -43,7 +55,8 @@ def _command(content: Path, style: Path, size: int, output: Path) -> dict[str, o
     start = time.perf_counter()
     subprocess.run([*command, "--size", str(size), "-o", str(output), "--quiet"], check=True)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = peak // 10**6 if sys.platform == "darwin" else peak * 1024 // 10**6
     return {"seconds": round(seconds, 1), "peak_memory_mb": peak, "picture": str(output)}
 
 
@@ -60,6 +73,7 @@ def _evaluation(content: Path, style: Path, size: int, repeats: int) -> dict[str
             function(photograph)
             if repeat:
                 times[name].append(time.perf_counter() - start)
+    least = floor(transfer.encoder, *photograph.shape[2:])
     medians = {name: statistics.median(values) for name, values in times.items()}
     spread = {name: [round(min(values), 3), round(max(values), 3)] for name, values in times.items()}
     return {
@@ -67,7 +81,35 @@ def _evaluation(content: Path, style: Path, size: int, repeats: int) -> dict[str
         "median_seconds": {name: round(seconds, 3) for name, seconds in medians.items()},
         "spread": spread,
         "plain_by_ours": round(medians["plain float32, channels first"] / medians["ours"], 2),
+        "gflop": round(least.operations / 1e9),
+        "floor_seconds": round(least.seconds, 4),
+        "convolutions_seconds": round(least.convolutions, 4),
+        "best_gflops": round(least.rate / 1e9),
+        "best_is": least.found,
+        "share_of_floor": round(least.seconds / medians["ours"], 3),
     }
+
+
+COLUMNS = (
+    "size", "seconds an evaluation (fastest, slowest)", "share of the floor", "the floor", "a plain loop",
+    "finished picture", "peak memory",
+)  # fmt: skip
+HEADING = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
+
+
+def _row(size: int, found: dict[str, Any]) -> str:
+    one, command = found["evaluation"], found["command"]
+    fastest, slowest = one["spread"]["ours"]
+    cells = [
+        str(size),
+        f"{one['median_seconds']['ours']:.3f} ({fastest:.3f}, {slowest:.3f})",
+        f"{one['share_of_floor']:.0%}",
+        f"{one['floor_seconds']:.3f} s: {one['gflop']:,} GFLOP at {one['best_gflops']:,} GFLOP/s ({one['best_is']})",
+        f"{one['plain_by_ours']:.1f} times as long",
+        f"{command['seconds']} s",
+        f"{command['peak_memory_mb'] / 1000:.2f} GB",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def plain_function(content: Tensor, style: Tensor) -> Callable[[Tensor], Tensor]:

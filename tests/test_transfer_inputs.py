@@ -147,7 +147,7 @@ def test_options_of_a_wrong_kind(given: dict[str, Any]) -> None:
 
 
 def test_options_presets_and_values_meet() -> None:
-    assert prepare(CONTENT, STYLE, preset="draft").options.iterations == (20, 15, 8, 5)
+    assert prepare(CONTENT, STYLE, preset="draft").options.iterations == (20, 15, 8, 5, 3)
     assert prepare(CONTENT, STYLE, preset="draft", iterations=3).options.iterations == (3,)
     options = Options(**TINY)
     assert prepare(CONTENT, STYLE, options=options).options is options
