@@ -12,6 +12,7 @@ from torch import Tensor
 from impasto import optimize
 from impasto.errors import DivergedError
 from impasto.optimize import Memory, Point, Value, minimize
+from impasto.precondition import FADE
 
 Method = Literal["lbfgs", "adam"]
 methods = pytest.mark.parametrize("method", ["lbfgs", "adam"])
@@ -304,7 +305,7 @@ def test_what_is_coarser_than_a_hold_stays(method: Method) -> None:
         return torch.fft.rfft2(image - start).abs()
 
     rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)
-    coarse = (rows.square() + columns.square()).sqrt() <= 0.125
+    coarse = (rows.square() + columns.square()).sqrt() <= 0.25 * FADE[0]
     free, held = (
         amplitudes(list(minimize(method, function, start, 12, clip=False, hold=hold))[-1].image)
         for hold in (0.0, 0.25)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.precondition import CHROMA, SLOPE, Preconditioner, fine
+from impasto.precondition import CHROMA, FADE, Preconditioner, fine
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (9, 12), (40, 33)])
@@ -42,21 +42,21 @@ def _wave(periods: int) -> Tensor:
 
 @pytest.mark.parametrize("periods", [0, 1, 8, 16])
 def test_what_is_coarser_than_a_hold_has_no_step(periods: int) -> None:
-    """Up to an octave below it: 16 of 128 pixels are an eighth of a period a pixel."""
-    hold = 16 * SLOPE / 128
+    """Up to 16 periods in 128 pixels, where the fade begins."""
+    hold = 16 / 128 / FADE[0]
     for steps in (Preconditioner(_wave(1), hold=hold), fine(_wave(1), hold)):
         torch.testing.assert_close(steps(_wave(periods)), torch.zeros(1, 3, 64, 128), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("periods", [32, 33, 64])
 def test_what_is_finer_than_a_hold_moves_as_without(periods: int) -> None:
-    hold, wave = 32 / 128, _wave(periods)
+    hold, wave = 32 / 128 / FADE[1], _wave(periods)
     torch.testing.assert_close(Preconditioner(wave, hold=hold)(wave), Preconditioner(wave)(wave), rtol=0, atol=1e-4)
     torch.testing.assert_close(fine(wave, hold)(wave), wave, rtol=0, atol=1e-4)
 
 
 def test_between_them_it_is_a_smooth_step() -> None:
-    hold = 32 / 128
+    hold = 32 / 128 / FADE[1]
     waves = [_wave(periods) for periods in (16, 20, 24, 28, 32)]
     passed = [float((fine(wave, hold)(wave) * wave).sum() / wave.square().sum()) for wave in waves]
     assert passed == pytest.approx([0, 0.15625, 0.5, 0.84375, 1], abs=1e-5)
@@ -65,7 +65,7 @@ def test_between_them_it_is_a_smooth_step() -> None:
 def test_a_hold_is_the_same_in_every_direction() -> None:
     rows = torch.cos(torch.arange(64) * 2 * math.pi * 12 / 64)[:, None].expand(1, 3, 64, 128)
     columns = _wave(24)
-    kept = [float(fine(wave, 0.25)(wave).std() / wave.std()) for wave in (rows, columns)]
+    kept = [float(fine(wave, 0.25 / FADE[1])(wave).std() / wave.std()) for wave in (rows, columns)]
     assert kept == pytest.approx([0.5, 0.5], abs=1e-5)
 
 

@@ -9,7 +9,7 @@ from impasto.room import Room
 
 KNEE = 8  # periods across the picture: coarser structure is not favoured further
 CHROMA = 0.6  # how readily a step changes colour, against brightness
-SLOPE = 2  # from the frequency of a hold down to a SLOPE-th of it, steps fade
+FADE = (0.625, 1.25)  # of a hold, the finest frequency that a small picture shows: between them steps fade in
 
 
 class Filter:
@@ -67,9 +67,9 @@ def _frequencies(image: Tensor) -> Tensor:
 
 
 def _passed(frequency: Tensor, hold: float) -> Tensor:
-    """0 up to a SLOPE-th of the hold, 1 from the hold on, and a smooth step between."""
+    """0 for what is held, 1 for what is finer, and a smooth step between."""
     if not hold:
         return torch.ones_like(frequency)
-    least = hold / SLOPE
-    way = ((frequency - least) / (hold - least)).clamp(0, 1)
+    first, last = (factor * hold for factor in FADE)
+    way = ((frequency - first) / (last - first)).clamp(0, 1)
     return way.square().mul_(3 - 2 * way)
