@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 CONTENT ?= $(VENV)/lib/python3.*/site-packages/skimage/data/astronaut.png
 STYLE ?= out/whirl.png
-SIZES ?= 256,512,1024,2048
+SIZES ?= 512,256,1024,2048
+COMMA := ,
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -35,7 +36,7 @@ types: $(VENV)/.installed-dev ## Check the types
 
 bench: $(VENV)/.installed-dev $(STYLE) ## Measure speed and quality on this machine, of CONTENT=FILE STYLE=FILE if given
 	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) --sizes $(SIZES) -o out/speed.json
-	$(VENV)/bin/impasto measure out/speed-512.png --content $(CONTENT) --style $(STYLE)
+	$(VENV)/bin/impasto measure out/speed-$(firstword $(subst $(COMMA), ,$(SIZES))).png --content $(CONTENT) --style $(STYLE)
 
 lock: $(VENV)/bin/python ## Write constraints.txt anew from pyproject.toml and pins.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet uv

@@ -35,8 +35,8 @@ def main() -> None:
 
 
 def _row(size: str, way: str, flags: list[str], output: Path) -> str:
-    predicted = _record([*flags, "--dry-run"])
-    measured = _record([*flags, "-o", str(output)])
+    predicted = record([*flags, "--dry-run"])
+    measured = record([*flags, "-o", str(output)])
     tiles = "/".join(str(scale["tiles"]) for scale in predicted["scales"][-2:])
     seconds = predicted["seconds"], measured["seconds"]
     peaks = predicted["peak_memory"] / 1e6, measured["peak_memory"] / 1e6
@@ -46,10 +46,11 @@ def _row(size: str, way: str, flags: list[str], output: Path) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _record(flags: list[str]) -> dict[str, Any]:
+def record(flags: list[str]) -> dict[str, Any]:
+    """Of a run, as the command prints it."""
     command = [sys.executable, "-m", "impasto", "stylize", *flags, "--json"]
-    record: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return record
+    printed: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return printed
 
 
 if __name__ == "__main__":

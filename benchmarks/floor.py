@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
+from impasto.calibration import fastest
 from impasto.vgg import Encoder
 
 SIDE = 4096  # of the matrices that are multiplied
-ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ def floor(encoder: Encoder, height: int, width: int) -> Floor:
     """Times each convolution of a picture of that size, and a large matrix product, at the encoder's precision."""
     device, dtype = encoder.workspace.device, encoder.dtype
     square = torch.rand(SIDE, SIDE, device=device).to(dtype)
-    rates = {"a matrix product": 2 * SIDE**3 / _best(lambda: square @ square, device)}
+    rates = {"a matrix product": 2 * SIDE**3 / fastest(lambda: square @ square, device)}
     operations = convolutions = 0.0
     channels = 3
     for layer in encoder.layers:
@@ -47,22 +45,10 @@ def floor(encoder: Encoder, height: int, width: int) -> Floor:
             "back": partial(convolution.adjoint, grad, output),
         }
         for name, call in ways.items():
-            seconds = _best(call, device)
+            seconds = fastest(call, device)
             rates[f"{layer.before}, {name}"] = one / seconds
             operations, convolutions = operations + one, convolutions + seconds
         channels = layer.channels
     encoder.clear()
     found = max(rates, key=lambda name: rates[name])
     return Floor(operations, rates[found], found, convolutions)
-
-
-def _best(call: Callable[[], object], device: torch.device) -> float:
-    """The fastest of some, after a warm-up."""
-    times = []
-    for _ in range(ROUNDS + 1):
-        start = time.perf_counter()
-        call()
-        if device.type != "cpu":
-            torch.accelerator.synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])

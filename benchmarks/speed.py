@@ -9,16 +9,15 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from cost import record
 from floor import floor
 from reference import CONTENT_TAP, STYLE_TAPS, PlainVGG, gram, read
 from torch import Tensor
@@ -37,27 +36,24 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     content, style = arguments.content, arguments.style
-    record: dict[str, Any] = {"machine": _machine(), "sizes": {}}
+    found: dict[str, Any] = {"machine": _machine(), "sizes": {}}
     print(HEADING, flush=True)
     for size in map(int, arguments.sizes.split(",")):
         picture = arguments.output.with_name(f"{arguments.output.stem}-{size}.png")
-        found = {"command": _command(content, style, size, picture)}
-        found["evaluation"] = _evaluation(content, style, size, arguments.repeats)
-        record["sizes"][size] = found
-        print(_row(size, found), flush=True)
-    arguments.output.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    print(f"\n{json.dumps(record['machine'])}\n{arguments.output}")
+        one = {"command": _command(content, style, size, picture)}
+        one["evaluation"] = _evaluation(content, style, size, arguments.repeats)
+        found["sizes"][size] = one
+        print(_row(size, one), flush=True)
+    arguments.output.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    print(f"\n{json.dumps(found['machine'])}\n{arguments.output}")
 
 
 def _command(content: Path, style: Path, size: int, output: Path) -> dict[str, object]:
     """The whole of `impasto stylize`, from the start of Python to the finished file."""
-    command = [sys.executable, "-m", "impasto", "stylize", str(content), str(style)]
     start = time.perf_counter()
-    subprocess.run([*command, "--size", str(size), "-o", str(output), "--quiet"], check=True)
+    ran = record([str(content), str(style), "--size", str(size), "-o", str(output)])
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    peak = peak // 10**6 if sys.platform == "darwin" else peak * 1024 // 10**6
-    return {"seconds": round(seconds, 1), "peak_memory_mb": peak, "picture": str(output)}
+    return {"seconds": round(seconds, 1), "peak_memory_mb": ran["peak_memory"] // 10**6, "picture": str(output)}
 
 
 def _evaluation(content: Path, style: Path, size: int, repeats: int) -> dict[str, object]:

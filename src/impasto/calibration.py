@@ -57,7 +57,7 @@ def speed(encoder: Encoder, key: str, style_layers: tuple[str, ...], content_lay
             Rate(*(_seconds(found[part][kind]) for kind in ("shallow", "deep"))) for part in ("forward", "evaluation")
         )
         return Speed(forward, evaluation, _seconds(found["step"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError):
         pass
     speeds = _timed(encoder, style_layers, content_layers)
     encoder.clear()
@@ -87,15 +87,15 @@ def _timed(encoder: Encoder, style_layers: tuple[str, ...], content_layers: tupl
     tiles = [whole, *part[len(part) // 2 :][:1]]  # with few and with many positions of the first block for the rest
     loads = [encoder.load(tile.crop_size, tile.inner) for tile in tiles]
     passes = [
-        [_best(partial(passed, picture, encoder, objective, [tile]), device) for tile in tiles]
+        [fastest(partial(passed, picture, encoder, objective, [tile]), device) for tile in tiles]
         for passed in (sum_statistics, value_and_grad)
     ]
     forward, evaluation = (_rate(loads, seconds) for seconds in passes)
-    return Speed(forward, evaluation, _best(_step(picture), device) / SIDE**2)
+    return Speed(forward, evaluation, fastest(_step(picture), device) / SIDE**2)
 
 
-def _best(call: Callable[[], object], device: torch.device) -> float:
-    """The fastest of a few: what else the machine does meanwhile is not ours."""
+def fastest(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the fastest of a few: what else the machine does meanwhile is not ours."""
     times = []
     for _ in range(ROUNDS + 1):  # the first one warms up
         start = time.perf_counter()

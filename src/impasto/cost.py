@@ -126,12 +126,12 @@ class Plan:
         """
         chosen: list[Layout] = []
         for number in range(len(self.works)):
-            again = [self._cost(number, layout) for layout in self._layouts(known[number : number + 1], files)]
-            costs = self._options(number, tile, files)
-            fitting = [[cost for cost in some if cost.memory <= budget] for some in (again, costs)]
-            if not any(fitting):
+            again = self._in_tiles(number, known[number : number + 1], files)
+            fitting = [cost for cost in again if cost.memory <= budget]
+            fitting = fitting or [cost for cost in self._options(number, tile, files) if cost.memory <= budget]
+            if not fitting:
                 raise OutOfMemoryError(self._refusal(number, budget, tile))
-            chosen.append(min(fitting[0] or fitting[1], key=lambda cost: cost.seconds).layout)
+            chosen.append(min(fitting, key=lambda cost: cost.seconds).layout)
         return chosen
 
     def smaller(self, number: int, layout: Layout) -> Layout | None:
@@ -147,12 +147,12 @@ class Plan:
         largest = max(map(max, (work.size, *work.styles)))  # a style may be larger than the picture
         tiles = (tile,) if tile is not None or not self.divisible else TILES
         sizes = [size for size in tiles if size is None or size < largest] or [None]
-        return [self._cost(number, layout) for layout in self._layouts(sizes, files)]
+        return self._in_tiles(number, sizes, files)
 
-    def _layouts(self, tiles: Sequence[int | None], files: bool) -> list[Layout]:
-        """Those with such tiles."""
+    def _in_tiles(self, number: int, tiles: Sequence[int | None], files: bool) -> list[ScaleCost]:
+        """What it costs in each of these tiles."""
         places = (False, True) if files and self.encoder.workspace.device.type == "cpu" else (False,)
-        return [Layout(size, on_disk) for on_disk in places for size in tiles]
+        return [self._cost(number, Layout(size, on_disk)) for on_disk in places for size in tiles]
 
     def _cost(self, number: int, layout: Layout, speed: Speed = TYPICAL) -> ScaleCost:
         """What the scale of that number takes, laid out so."""

@@ -107,7 +107,7 @@ def _groups() -> Iterator[tuple[Path, str, str, str]]:
         own = Path("/proc/self/cgroup").read_text("utf-8")
     except (OSError, ValueError):
         own = ""
-    for root, line, *names in (
+    for root, line, limit, used, cached in (
         ("/sys/fs/cgroup", r"^0::/(.*)$", "memory.max", "memory.current", "inactive_file"),
         (
             "/sys/fs/cgroup/memory", r"^\d+:(?:\w+,)*memory(?:,\w+)*:/(.*)$",
@@ -117,7 +117,6 @@ def _groups() -> Iterator[tuple[Path, str, str, str]]:
         found = re.search(line, own, re.MULTILINE)
         parts = Path(found[1]).parts if found else ()
         for count in range(len(parts) + 1):
-            limit, used, cached = names
             yield Path(root, *parts[:count]), limit, used, cached
 
 

@@ -188,7 +188,6 @@ def unrelated_error(
     styles by their shares of the picture, equal ones if none are given: what `ContentTerm.loss` is on average when F
     and P, over positions, are independent.
     """
-
     photograph, total = _moments(encoder, content, list(layers), tile), 0.0
     parts = list(shares or [1.0] * len(styles))
     for part, style in zip(parts, styles, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -38,7 +37,7 @@ def prepare_run(
     continued: Picture | None = None,
     started: float,
 ) -> Transfer:
-    """The run of a picture of that (height, width)."""
+    """The run of a picture of that (height, width), but for its layouts."""
     check_result(*size, options.max_pixels)
     sources: list[Source] = list(style) if isinstance(style, (list, tuple)) else [cast(Source, style)]
     if not sources:
@@ -60,11 +59,10 @@ def prepare_run(
     materials = Materials(photograph, size, styles, stroke, options.color, divisions, compute.device)
     memory.give_back()
     seconds = time.perf_counter() - started
-    transfer = Transfer(
+    return Transfer(
         options, materials, start, continued, masks, weights.info, compute, encoder, seconds, shared,
         base=memory.resident(compute.device),
     )  # fmt: skip
-    return replace(transfer, layouts=layouts(transfer))
 
 
 def layouts(transfer: Transfer, known: Sequence[int | None] = ()) -> list[Layout]:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -37,13 +38,9 @@ class Room:
         size = math.prod(shape) * like.element_size()
         if self.folder is None or like.device.type != "cpu" or not size:
             return torch.empty(shape, dtype=like.dtype, device=like.device)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder) as file:
-                _reserve(file.fileno(), size)
-                mapped = mmap.mmap(file.fileno(), size)
-        except OSError as error:
-            raise _no_place(size, error.strerror or str(error)) from error
+        with _file(self.folder, size) as descriptor:
+            _reserve(descriptor, size)
+            mapped = mmap.mmap(descriptor, size)
         self._maps = [known for known in self._maps if known() is not None]
         self._maps.append(weakref.ref(mapped))
         return torch.frombuffer(mapped, dtype=like.dtype).view(shape)
@@ -93,14 +90,21 @@ class Room:
 
 def check(folder: Path, size: int) -> None:
     """CacheError for a folder in which files cannot be made, or that has no place for so many bytes of them."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise _no_place(size, error.strerror or str(error)) from error
+    with _file(folder, size):
+        free = shutil.disk_usage(folder).free
     if free < size:
         raise _no_place(size, f"{shown(free)} are free")
+
+
+@contextmanager
+def _file(folder: Path, size: int) -> Iterator[int]:
+    """The descriptor of a file without a name. Whatever fails inside is a CacheError about so many bytes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            yield file.fileno()
+    except OSError as error:
+        raise _no_place(size, error.strerror or str(error)) from error
 
 
 def _no_place(size: int, reason: str) -> CacheError:

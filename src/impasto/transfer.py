@@ -116,7 +116,7 @@ def prepare(
     transfer = prepare_run(photograph, size, style, options, shared, continued=before, started=started)
     if recipe is not None:
         _check_same(recipe, transfer)
-    return _with_snapshots(transfer, checkpoint)
+    return _laid_out(transfer, checkpoint)
 
 
 def texture(
@@ -154,18 +154,17 @@ def prepare_texture(
     options = _chosen(options, preset, values, partial(make_texture_options, size, tileable=tileable))
     check_texture(options, tileable)
     transfer = prepare_run(None, (size[1], size[0]), style, options, None, started=started)
-    return _with_snapshots(transfer, checkpoint)
+    return _laid_out(transfer, checkpoint)
 
 
-def _with_snapshots(transfer: Transfer, folder: str | os.PathLike[str] | None) -> Transfer:
-    """The same run, kept in a folder. SnapshotError for one that does not do."""
+def _laid_out(transfer: Transfer, folder: str | os.PathLike[str] | None) -> Transfer:
+    """The same run, fitted into the memory, and kept in a folder if one is given. SnapshotError where that fails."""
     if folder is None:
-        return transfer
+        return replace(transfer, layouts=layouts(transfer))
     snapshots = Snapshots(folder, transfer.identity)
     snapshots.check()
-    known = snapshots.tiles() if transfer.options.tile is None else None
-    fitting = layouts(transfer, known) if known else transfer.layouts
-    resumed = replace(transfer, snapshots=snapshots, layouts=fitting)
+    known = (snapshots.tiles() if transfer.options.tile is None else None) or []
+    resumed = replace(transfer, snapshots=snapshots, layouts=layouts(transfer, known))
     if known and resumed.tiles != known:
         resumed.mishaps.append("the run may have less memory than before, and goes on in smaller tiles")
     return resumed

@@ -187,7 +187,7 @@ class Encoder:
         shallow = sum(stride == 1 for stride in strides)
         # Every output is kept, before and after its ReLU where both are tapped; and of the largest, what is padded,
         # masked and pulled back in two turns.
-        twice = [{layer.before, layer.after} <= set(self.taps) for layer in self.layers]
+        twice = [layer.before in self.taps and layer.after in self.taps for layer in self.layers]
         numbers = sum(values) + sum(itertools.compress(values, twice)) + 5 * max(values)
         return Load(sum(positions[:shallow]), sum(products[shallow:]), numbers * self.dtype.itemsize)
 
