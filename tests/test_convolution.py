@@ -65,7 +65,11 @@ def test_equals_the_library(
     assert (back - expected_grad).abs().max() <= tolerance * expected_grad.abs().max()
 
 
-@pytest.mark.parametrize(("method", "tolerance"), [("direct", 0.004), ("winograd", 0.02)])
+# Where a processor has no such instructions the library rounds more often.
+IMITATED = not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+@pytest.mark.parametrize(("method", "tolerance"), [("direct", 0.006 if IMITATED else 0.004), ("winograd", 0.02)])
 def test_bfloat16_is_rounded_on_the_way_only(method: str, tolerance: float) -> None:
     """Root mean square errors, of both directions, by what half precision may cost."""
     weight, bias = _layer(torch.float32, inputs=64, outputs=64)

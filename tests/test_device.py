@@ -139,10 +139,10 @@ def test_a_cache_that_cannot_be_written(
     assert measured_seconds("cpu") == measured
 
 
-def _layers(broken: str) -> Callable[[Compute], Callable[[], float]]:
+def _layers(broken: str) -> Callable[[Compute, int], Callable[[], float]]:
     """Layers that take a second, but for one precision that the device does not have."""
 
-    def layer(way: Compute) -> Callable[[], float]:
+    def layer(way: Compute, side: int) -> Callable[[], float]:
         if way.precision == broken:
             raise RuntimeError(f"not implemented for {broken}")
         return lambda: 1.0
@@ -159,6 +159,29 @@ def test_float32_may_not(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(device, "_typical_layers", _layers(broken="float32"))
     with pytest.raises(RuntimeError, match="not implemented for float32"):
         measured_seconds("cpu")
+
+
+@pytest.mark.parametrize("slower", [3.0, 5.0])
+def test_a_precision_that_is_imitated_is_only_glanced_at(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, slower: float
+) -> None:
+    """Without bf16 units a whole probe takes a minute. `--precision bfloat16` still works there."""
+    calls: list[tuple[Compute, int]] = []
+
+    def layer(way: Compute, side: int) -> Callable[[], float]:
+        def run() -> float:
+            calls.append((way, side))
+            return side**2 * 1e-6 * (slower if way.precision == "bfloat16" else 1.0)
+
+        return run
+
+    monkeypatch.setattr(device, "_typical_layers", layer)
+    found = measured_seconds("cpu")
+    assert set(found) == {DIRECT, WINOGRAD, HALF, HALF_DIRECT}
+    assert found[HALF] == pytest.approx(slower * found[WINOGRAD])
+    assert (HALF in {way for way, side in calls if side == device.SIDE}) == (slower < device.HOPELESS)
+    assert choose_compute("cpu", "auto").precision == "float32"
+    assert choose_compute("cpu", "bfloat16").precision == "bfloat16"
 
 
 def test_dtypes() -> None:

@@ -1,7 +1,8 @@
 """The machine: which device computes, in what precision, and how convolutions are computed there.
 
-Nothing is guessed from a name: the candidates are timed on two convolutions. What was measured is kept in the cache
-folder, so that a machine computes the same way, and gives the same bytes, tomorrow.
+Nothing is guessed from a name: the candidates are timed on two convolutions, after a glance at small ones, because a
+processor that imitates a precision takes fifty times as long. What was measured is kept in the cache folder, so that
+a machine computes the same way, and gives the same bytes, tomorrow.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,6 +26,9 @@ Precision = Literal["float32", "bfloat16"]
 
 SPEEDS = "speed.json"  # in the cache folder
 MARGIN = 1.15  # half precision must be this much faster than float32 to be worth its rounding
+SIDE, GLANCE = 128, 8  # pixels of the first layer that is timed, and of one that is glanced at
+HOPELESS = 4  # times as long as the fastest at a glance: not timed any further
+ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -81,18 +85,30 @@ def measured_seconds(device: str) -> dict[Compute, float]:
     return seconds
 
 
-def _measure(device: str, rounds: int = 4) -> dict[Compute, float]:
-    """The fastest of several rounds, taken in turn: what else the machine does meanwhile must not decide."""
+def _measure(device: str) -> dict[Compute, float]:
+    """The fastest of several rounds, taken in turn: what else the machine does meanwhile must not decide.
+
+    Of a way that is hopeless at a glance, what the glance promises.
+    """
+    ways = _ways(device)
+    glances = _times(ways, GLANCE)
+    limit = HOPELESS * min(glances.values())
+    times = _times([way for way in ways if way in glances and glances[way] <= limit], SIDE)
+    return {way: times.get(way, seconds * (SIDE / GLANCE) ** 2) for way, seconds in glances.items()}
+
+
+def _times(ways: Iterable[Compute], side: int) -> dict[Compute, float]:
+    """Seconds of the typical layers in each way that the device has, after a warm-up."""
     layers = {}
-    for way in _ways(device):
+    for way in ways:
         try:
-            layers[way] = _typical_layers(way)
+            layers[way] = _typical_layers(way, side)
             layers[way]()  # warms up
         except (RuntimeError, TypeError) as error:  # an operation that this device does not have in this precision
             if way.precision == "float32" or isinstance(error, torch.OutOfMemoryError):
                 raise
             layers.pop(way, None)
-    times = [{way: layer() for way, layer in layers.items()} for _ in range(rounds)]
+    times = [{way: layer() for way, layer in layers.items()} for _ in range(ROUNDS)]
     return {way: min(time[way] for time in times) for way in layers}
 
 
@@ -102,9 +118,9 @@ def _ways(device: str) -> list[Compute]:
     return [Compute(device, precision, method) for precision in get_args(Precision) for method in methods]
 
 
-def _typical_layers(way: Compute) -> Callable[[], float]:
-    """Two layers of the encoder as in a picture of 256 pixels, forward and back: call it for their seconds."""
-    layers = [_layer(way, channels=128, side=128), _layer(way, channels=256, side=64)]
+def _typical_layers(way: Compute, side: int) -> Callable[[], float]:
+    """Two layers of the encoder as in a picture of twice that side, forward and back: call it for their seconds."""
+    layers = [_layer(way, channels=128, side=side), _layer(way, channels=256, side=side // 2)]
 
     def run() -> float:
         start = time.perf_counter()
