@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("out/pairs.png"))
     arguments = parser.parse_args()
     strengths = [float(part) for part in arguments.strengths.split(",")]
-    pairs = [[_find(arguments.images, name) for name in pair] for pair in PAIRS[: arguments.pairs]]
+    pairs = [[find(arguments.images, name) for name in pair] for pair in PAIRS[: arguments.pairs]]
     folder = arguments.output.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[list[Path]] = []
@@ -52,7 +52,7 @@ def main() -> None:
     print(arguments.output)
 
 
-def _find(images: Path, name: str) -> Path:
+def find(images: Path, name: str) -> Path:
     """From the folder, or from scikit-image's own data."""
     package = importlib.util.find_spec("skimage")
     places = package.submodule_search_locations if package else None

@@ -19,13 +19,14 @@ MEAN = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)  # BGR, 0..255
 
 
 class PlainVGG:
-    """Features at the six taps, for a picture [1, 3, H, W] in 0..1."""
+    """Features at the six taps, for a picture [1, 3, H, W] in 0..1, on one device."""
 
-    def __init__(self) -> None:
-        self.tensors = load_weights("vgg19").tensors
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.tensors = {name: tensor.to(device) for name, tensor in load_weights("vgg19").tensors.items()}
+        self.mean = MEAN.to(device)
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        x, features = image.flip(1) * 255 - MEAN, {}
+        x, features = image.flip(1) * 255 - self.mean, {}
         for block, count in enumerate(CONVOLUTIONS["vgg19"], 1):
             for index in range(1, count + 1):
                 name = f"{block}_{index}"
@@ -54,3 +55,9 @@ def read(path: Path, longest: int | None = None) -> Tensor:
         size = [max(1, round(side * scale)) for side in image.size]
         image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def save(image: Tensor, path: Path) -> None:
+    """[1, 3, H, W] in 0..1 as a file of 8 bits."""
+    levels = (image[0].clamp(0, 1) * 255).round().to(torch.uint8)
+    Image.fromarray(levels.permute(1, 2, 0).numpy()).save(path)

@@ -42,7 +42,7 @@ def test_defaults() -> None:
     assert options.strength == 0.5
     assert options.content_weight is None
     assert options.content_layers == {"relu4_2": 1}
-    assert options.style_layers == dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1)
+    assert options.style_layers == {"relu1_1": 16, "relu2_1": 8, "relu3_1": 4, "relu4_1": 2, "relu5_1": 1}
     assert (options.optimizer, options.init, options.pooling) == ("lbfgs", "content", "max")
 
 
@@ -68,7 +68,7 @@ def test_frozen() -> None:
 def test_options_do_not_share_their_layers() -> None:
     first, second = Options(), Options()
     first.style_layers["relu1_1"] = 9
-    assert second.style_layers["relu1_1"] == Options().style_layers["relu1_1"] == 1
+    assert second.style_layers["relu1_1"] == Options().style_layers["relu1_1"] == 16
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ def _neural_style(found: Features, photo: Features, style: Features, image: Tens
 
 def _default(found: Features, photo: Features, style: Features, image: Tensor) -> Tensor:
     total = 0.1 * (found["relu4_2"] - photo["relu4_2"]).square().sum() / photo["relu4_2"].square().sum()
-    for tap in TAPS:
+    for tap, weight in zip(TAPS, (16, 8, 4, 2, 1), strict=True):
         grams = [_gram(features[tap]) / _positions(features[tap]) for features in (found, style)]
-        total = total + (grams[0] - grams[1]).square().sum() / grams[1].square().sum() / 5
+        total = total + weight / 31 * (grams[0] - grams[1]).square().sum() / grams[1].square().sum()
     return total + 0.3 * sum(part.square().sum() for part in _differences(image)) / (SIZE[0] * SIZE[1])
 
 

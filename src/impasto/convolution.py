@@ -79,9 +79,9 @@ class Winograd:
         self.workspace, self.name = workspace, name
         self.channels = len(bias)
         inverse, filters, data = (matrix.to(weight) for matrix in _transforms())
-        spectrum = torch.einsum("ai,kcij,bj->abck", filters, weight, filters)
-        spectrum = spectrum.reshape(self.n**2, weight.shape[1], weight.shape[0])
-        self.filters = spectrum.to(workspace.dtype, memory_format=torch.contiguous_format)
+        taps = weight.permute(2, 3, 1, 0).reshape(9, -1)  # [9, C·K]
+        spectrum = (torch.kron(filters, filters) @ taps).view(self.n**2, weight.shape[1], weight.shape[0])
+        self.filters = spectrum.to(workspace.dtype)
         self.to_spectra = torch.kron(data, data).to(workspace.dtype)  # [n², n²]
         # The bias is one frequency more, which reaches every output with factor 1.
         outputs = torch.cat([torch.kron(inverse, inverse), weight.new_ones(self.m**2, 1)], 1)

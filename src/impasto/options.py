@@ -85,8 +85,8 @@ class Options(BaseModel):
     style_weight: Weight = Field(default=1.0, description="Weight of the style loss.")
     tv_weight: Weight = Field(default=0.3, description="Weight of the total variation: higher is smoother.")
     content_layers: Layers = Field(default={"relu4_2": 1.0}, description="Layers of the content loss.")
-    style_layers: Layers = Field(
-        default=dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0),
+    style_layers: Layers = Field(  # each counts twice the next: docs/method.md#style
+        default={"relu1_1": 16.0, "relu2_1": 8.0, "relu3_1": 4.0, "relu4_1": 2.0, "relu5_1": 1.0},
         description="Layers of the style loss.",
     )
     content_loss: Literal["relative", "gatys", "sum", "mean"] = Field(

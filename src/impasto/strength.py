@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-FULL = 0.75  # of the way, at strength 1: beyond it little is left of the photograph
+FULL = 0.65  # of the way at the coarsest scale, at strength 1: 0.75 in the end, beyond which little of it is left
 START = 0.1  # the weight to begin with: right for an average pair at strength 0.5
 LEAST, MOST = 0.002, 100.0
-EXPONENT = 2.5  # a finished picture's content error falls about as the 0.3rd to 0.4th power of the weight
+EXPONENT = 2.0  # a finished picture's content error falls about as the 0.3rd to 0.5th power of the weight
 CHANGE = 4.0  # at most, in one correction: an early picture tells little
 
 

