@@ -5,6 +5,7 @@ VENV := .venv
 CONTENT ?= $(VENV)/lib/python3.*/site-packages/skimage/data/astronaut.png
 STYLE ?= out/whirl.png
 SIZES ?= 512,256,1024,2048
+DEVICE ?= auto
 COMMA := ,
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
@@ -35,7 +36,7 @@ types: $(VENV)/.installed-dev ## Check the types
 	$(VENV)/bin/python -m mypy
 
 bench: $(VENV)/.installed-dev $(STYLE) ## Measure speed and quality on this machine, of CONTENT=FILE STYLE=FILE if given
-	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) --sizes $(SIZES) -o out/speed.json
+	$(VENV)/bin/python benchmarks/speed.py --content $(CONTENT) --style $(STYLE) --sizes $(SIZES) --device $(DEVICE) -o out/speed.json
 	$(VENV)/bin/impasto measure out/speed-$(firstword $(subst $(COMMA), ,$(SIZES))).png --content $(CONTENT) --style $(STYLE)
 
 lock: $(VENV)/bin/python ## Write constraints.txt anew from pyproject.toml and pins.txt

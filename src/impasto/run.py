@@ -287,5 +287,7 @@ class Transfer:
 
     def function(self, scale: int, content_weight: float) -> tuple[optimize.Function, Tensor]:
         """What a scale minimises, and the photograph there, [1, 3, H, W] with its bleed: for benchmarks."""
-        stage = self._outset.stage(self.materials.photograph(scale), scale, content_weight)
+        stage = self._laid_out(self._scales.index(scale)).stage(
+            self.materials.photograph(scale), scale, content_weight
+        )
         return stage.function, stage.photograph
