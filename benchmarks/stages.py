@@ -1,4 +1,7 @@
-"""Where the time of a run goes: by stage, and inside each scale by kind of work. A table, and a picture in SVG."""
+"""Where the time of a run on the processor goes: by stage, and inside each scale by kind of work.
+
+A table, and a picture in SVG.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ def _measured(
     subprocess.run([sys.executable, "-c", "import impasto; impasto.stylize"], check=True)
     stages = {"Python and torch": time.perf_counter() - start}
     start = time.perf_counter()
-    transfer = prepare(content, style, size=size)
+    transfer = prepare(content, style, size=size, device="cpu")
     stages["files and network"] = time.perf_counter() - start
     watch = Stopwatch()
     for layer in transfer.encoder.layers:

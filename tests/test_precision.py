@@ -19,14 +19,13 @@ SIDE = 96  # pixels
 
 def _gradient(dtype: torch.dtype, method: ConvolutionMethod) -> Tensor:
     """Of the default losses, half-way between a photograph's stand-in and a painting."""
-    options, weights = Options(), load_weights("vgg19")
-    tensors = {name: tensor.to(torch.promote_types(dtype, torch.float32)) for name, tensor in weights.tensors.items()}
+    options, weights, kind = Options(), load_weights("vgg19"), torch.promote_types(dtype, torch.float32)
+    tensors = {name: tensor.to(kind) for name, tensor in weights.tensors.items()}
     layers = [*options.content_layers, *options.style_layers]
     encoder = Encoder(
         tensors, CONVOLUTIONS["vgg19"], weights.preprocessing, layers,
         pooling=options.pooling, borders=options.borders, method=method, dtype=dtype,
     )  # fmt: skip
-    kind = torch.promote_types(dtype, torch.float32)
     content, style = (open_picture(paint(name), role="style").at(SIDE, SIDE).to(kind) for name in ("autumn", "whirl"))
     objective = from_images(
         encoder, content, [style], content_layers=options.content_layers, style_layers=options.style_layers,

@@ -96,14 +96,16 @@ def _timed(encoder: Encoder, style_layers: tuple[str, ...], content_layers: tupl
 
 def fastest(call: Callable[[], object], device: torch.device) -> float:
     """Seconds of the fastest of a few: what else the machine does meanwhile is not ours."""
-    times = []
-    for _ in range(ROUNDS + 1):  # the first one warms up
-        start = time.perf_counter()
-        call()
-        if device.type != "cpu":
-            torch.accelerator.synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+    return min([timed(call, device) for _ in range(ROUNDS + 1)][1:])  # the first one warms up
+
+
+def timed(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds of a call, until the device has done what it was asked for."""
+    start = time.perf_counter()
+    call()
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
+    return time.perf_counter() - start
 
 
 def _rate(loads: list[Load], seconds: list[float]) -> Rate:

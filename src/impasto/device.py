@@ -90,10 +90,9 @@ def _measure(device: str) -> dict[Compute, float]:
 
     Of a way that is hopeless at a glance, what the glance promises.
     """
-    ways = _ways(device)
-    glances = _times(ways, GLANCE)
+    glances = _times(_ways(device), GLANCE)
     limit = HOPELESS * min(glances.values())
-    times = _times([way for way in ways if way in glances and glances[way] <= limit], SIDE)
+    times = _times([way for way, seconds in glances.items() if seconds <= limit], SIDE)
     return {way: times.get(way, seconds * (SIDE / GLANCE) ** 2) for way, seconds in glances.items()}
 
 
