@@ -1,9 +1,10 @@
 """Time to quality: how long Impasto takes to reach what another program has when it is finished.
 
 Both errors, style and content, have to be at or below the peer's, as `impasto measure` has them. Peers run with their
-own defaults, in this process, from the same two files, at the same size, with the same network. Seconds are those of
-the work, from files to the last evaluation: without imports, and without the file that is written. The pictures stay
-beside the record, to be looked at.
+own defaults, one after the other, from the same two files, at the same size, with the same network: in this process,
+and the TensorFlow program in its own. Seconds are those of the work, from files to the last evaluation: without
+imports, and without the file that is written. The pictures stay beside the record, to be looked at. What the record
+has of this size is not run again, so that hours of it can be run in parts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,17 +20,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pairs import PAIRS, find
+from PIL import Image
 from reference import read
 from speed import about_machine, plain_function
 
 from impasto import Iterate, Options, iterate, measure, stylize
 from impasto.image import to_pil
 from impasto.losses import LEVELS
+from impasto.options import make_options
 from impasto.quality import Report
 
 TRIES = (0.97, 0.9, 0.8)  # of the strength that has the peer's content error; the fastest counts
+sys.path.append(str(Path(__file__).with_name("parity_tensorflow")))
+from compare import STRIDE, read_at, tensorflow  # noqa: E402
+
+TENSORFLOW = Path("out/parity-venv/bin/python")  # as parity_tensorflow/run.sh makes it
 DEVICE = "cpu"  # of all of them
 CONTENT_WEIGHT, STYLE_WEIGHT = 5.0, 100.0  # neural-style's, of Gram matrices by C·N and mean errors
 
@@ -81,7 +90,27 @@ def tutorial(content: Path, style: Path, size: int, steps: int, picture: Path) -
     return Finished(seconds, count, picture)
 
 
-PEERS: dict[str, Callable[[Path, Path, int, int, Path], Finished]] = {"pastiche": pastiche, "tutorial": tutorial}
+def seed(content: Path, style: Path, size: int, steps: int, picture: Path) -> Finished:
+    """The TensorFlow program: 0..255, Adam with a rate of 1 from the photograph; the style takes its shape."""
+    with Image.open(content) as image:
+        scale = size / max(image.size) / STRIDE
+        shape = (round(image.width * scale) * STRIDE, round(image.height * scale) * STRIDE)
+    photograph, painting = read_at(content, shape), read_at(style, shape)
+    options = make_options("seed", height=shape[1])
+    found = tensorflow(TENSORFLOW, options, photograph, painting, photograph[None], steps=steps)
+    Image.fromarray(np.uint8(found["result"].clip(0, 255).round())).save(picture)
+    return Finished(float(found["seconds"].sum()), steps, picture)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another program, and how many steps it makes unless it is told otherwise."""
+
+    paint: Callable[[Path, Path, int, int, Path], Finished]
+    steps: int
+
+
+PEERS = {"tutorial": Peer(tutorial, 300), "pastiche": Peer(pastiche, 1000), "seed": Peer(seed, 2200)}
 
 
 def main() -> None:
@@ -89,25 +118,32 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="the folder of paintings and photographs")
     parser.add_argument("--size", type=int, default=Options().size)
     parser.add_argument("--pairs", type=int, default=6, help="only so many of them")
-    parser.add_argument("--peers", default=",".join(PEERS))
-    parser.add_argument("--steps", type=int, default=1000, help="of each peer; pastiche's own default")
+    parser.add_argument("--peers", default="tutorial,pastiche", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--steps", type=int, help="of each peer; default: its own")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/peers.json"))
     arguments = parser.parse_args()
-    folder = arguments.output.with_suffix("")
+    if "seed" in (peers := arguments.peers.split(",")) and not TENSORFLOW.exists():
+        parser.error("the seed's program needs TensorFlow: benchmarks/parity_tensorflow/run.sh installs it")
+    size, folder = arguments.size, arguments.output.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = {"machine": about_machine(), "size": arguments.size, "pairs": []}
+    runs = json.loads(arguments.output.read_text("utf-8"))["runs"] if arguments.output.exists() else []
     print(HEADING, flush=True)
-    for names in PAIRS[: arguments.pairs]:
-        content, style = (find(arguments.images, name) for name in names)
-        for peer in arguments.peers.split(","):
-            picture = folder / f"{content.stem}-{style.stem}-{peer}.png"
-            theirs = PEERS[peer](content, style, arguments.size, arguments.steps, picture)
-            one = _compared(peer, theirs, content, style, arguments.size)
-            found["pairs"].append(one)
+    for peer in peers:
+        steps = arguments.steps or PEERS[peer].steps
+        for pair in PAIRS[: arguments.pairs]:
+            content, style = (find(arguments.images, name) for name in pair)
+            names = {"content": content.stem, "style": style.stem}
+            what = names | {"peer": peer, "size": size, "steps": steps}
+            one = next((run for run in runs if what.items() <= run.items()), None)
+            if one is None:
+                picture = folder / f"{content.stem}-{style.stem}-{peer}-{steps}-{size}.png"
+                theirs = PEERS[peer].paint(content, style, size, steps, picture)
+                one = what | {"machine": about_machine()} | _compared(theirs, content, style, size)
+                runs.append(one)
+                arguments.output.write_text(json.dumps({"runs": runs}, indent=2) + "\n", "utf-8")
             print(_row(one), flush=True)
-            arguments.output.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
-    for peer in arguments.peers.split(","):
-        results = [one["ratio"] for one in found["pairs"] if one["peer"] == peer]
+    for peer in peers:
+        results = [run["ratio"] for run in runs if (run["peer"], run["size"]) == (peer, size)]
         ratios = [ratio for ratio in results if ratio]
         reached = f"reached in {len(ratios)} of {len(results)} pairs"
         print(f"\n{peer}: {reached}" + (f", median {statistics.median(ratios):.0f} times" if ratios else ""))
@@ -124,14 +160,14 @@ def _row(one: dict[str, Any]) -> str:
     theirs, ours = one["theirs"], one["ours"]
     seconds = f"{ours['seconds']:.1f} s" if one["ratio"] else "not reached"
     cells = [
-        one["content"], one["style"], f"{one['peer']}, {theirs['steps']} steps", f"{theirs['seconds']:.0f} s",
+        one["content"], one["style"], f"{one['peer']}, {one['steps']} steps", f"{theirs['seconds']:.0f} s",
         f"{theirs['style_error']:.3f}", f"{theirs['content_error']:.3f}", seconds, f"{ours['style_error']:.3f}",
         f"{ours['content_error']:.3f}", f"{one['ratio']:.0f}" if one["ratio"] else "-",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
-def _compared(peer: str, theirs: Finished, content: Path, style: Path, size: int) -> dict[str, Any]:
+def _compared(theirs: Finished, content: Path, style: Path, size: int) -> dict[str, Any]:
     """The peer's finished picture, and the first state of ours that is as good in both errors."""
     goal = measure(theirs.picture, content, style)
     ours = theirs.picture.with_name(f"{theirs.picture.stem}-ours.png")
@@ -141,9 +177,6 @@ def _compared(peer: str, theirs: Finished, content: Path, style: Path, size: int
     state, strength, errors, reached = min(tries, key=lambda one: (not one[-1], one[0].seconds))
     state.picture().save(ours)
     return {
-        "content": content.stem,
-        "style": style.stem,
-        "peer": peer,
         "theirs": asdict(theirs) | _numbers(goal) | {"picture": str(theirs.picture)},
         "ours": {
             "seconds": state.seconds, "strength": strength, "evaluations": state.evaluations, **_numbers(errors),

@@ -223,10 +223,10 @@ def test_pictures_that_are_not_there(compare: Caller, tmp_path: Path) -> None:
 
 
 def test_a_program_that_fails(program: ModuleType, compare: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise subprocess.CalledProcessError(3, ["python"])
 
-    monkeypatch.setattr(program, "_tensorflow", fail)
+    monkeypatch.setattr(program, "tensorflow", fail)
     code, said = compare()
     assert code == 2
     assert "TensorFlow's program ended with 3" in said

@@ -48,8 +48,8 @@ def main() -> None:
     parser.add_argument("--size", type=_size, default="320x240", help="multiples of 16; the seed's is 960x720")
     arguments = parser.parse_args()
     try:
-        content = _read(arguments.content or _photo("chelsea.png"), arguments.size)
-        style = _read(arguments.style or _photo("coffee.png"), arguments.size)
+        content = read_at(arguments.content or _photo("chelsea.png"), arguments.size)
+        style = read_at(arguments.style or _photo("coffee.png"), arguments.size)
         rows, title = _compare(arguments.tensorflow, content, style)
     except OSError as error:
         parser.error(f"{error}: expected two pictures and, for --tensorflow, the Python that run.sh installs")
@@ -78,7 +78,7 @@ def _photo(name: str) -> Path:
     return Path(package.origin).with_name("data") / name
 
 
-def _read(path: Path, size: tuple[int, int]) -> Array:
+def read_at(path: Path, size: tuple[int, int]) -> Array:
     """[H, W, 3] of uint8 at just that size, as the seed has both pictures."""
     with Image.open(path) as image:
         return np.array(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
@@ -91,7 +91,7 @@ def _compare(python: Path, content: Array, style: Array) -> tuple[list[Row], str
     states = iter(run)
     before = _timed(states, STEPS // 2 + 1)[1][1:]  # the first one encodes the targets
     mean = content // 2 + style // 2
-    theirs = _tensorflow(python, options, content, style, np.stack([mean, style]))
+    theirs = tensorflow(python, options, content, style, np.stack([mean, style]), steps=STEPS)
     image, after = _timed(states, STEPS - STEPS // 2)
     rows = [*evaluation(run, mean, theirs, 0), *evaluation(run, style, theirs, 1, styled=True)]
     rows += [*descent(image, content, theirs, STEPS), *seconds([*before, *after], theirs)]
@@ -119,7 +119,9 @@ def _timed(states: Iterator[Iterate], count: int) -> tuple[Tensor, list[float]]:
     return image, times
 
 
-def _tensorflow(python: Path, options: Options, content: Array, style: Array, points: Array) -> dict[str, Any]:
+def tensorflow(
+    python: Path, options: Options, content: Array, style: Array, points: Array, *, steps: int
+) -> dict[str, Any]:
     """What the other program finds, for the same pictures, weights and settings."""
     arrays: dict[str, Any] = {"content": content, "style": style, "points": points}
     for name, tensor in load_weights("vgg19").tensors.items():
@@ -129,7 +131,7 @@ def _tensorflow(python: Path, options: Options, content: Array, style: Array, po
     settings = {
         "content_layer": keras_tap(content_layer), "style_layers": [keras_tap(tap) for tap in options.style_layers],
         "content_weight": options.content_weight, "style_weight": options.style_weight,
-        "tv_weight": options.tv_weight, "steps": STEPS,
+        "tv_weight": options.tv_weight, "steps": steps,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "input.npz", Path(folder) / "output.npz"
