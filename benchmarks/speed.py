@@ -24,8 +24,7 @@ from reference import CONTENT_TAP, STYLE_TAPS, PlainVGG, gram, read
 from torch import Tensor
 
 from impasto import Options, prepare, stylize
-from impasto.calibration import timed
-from impasto.device import choose_device, machine
+from impasto.device import choose_device, machine, timed
 from impasto.memory import available
 
 

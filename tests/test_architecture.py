@@ -25,7 +25,7 @@ ROWS = (
     ("snapshots",),
     ("materials", "stage", "states"),
     ("axes", "objective", "optimize", "pyramid", "regions", "strength"),
-    ("precondition", "remake", "terms"),
+    ("precondition", "remake", "replay", "terms"),
     ("color", "device", "losses", "masks", "sheet", "sheetfile", "tiles", "vgg", "weights"),
     ("output", "page", "styles"),
     ("encoding",),
@@ -55,7 +55,8 @@ KNOWS: dict[str, set[str]] = {
     "views": set(),
     "workspace": {"memory"},
     "objective": {"losses", "masks", "room", "shared", "terms", "tiles", "vgg"},
-    "stage": {"masks", "objective", "optimize", "pyramid", "room", "tiles", "vgg"},
+    "replay": {"device", "workspace"},
+    "stage": {"masks", "objective", "optimize", "pyramid", "replay", "room", "tiles", "vgg"},
     "terms": {"losses", "tiles", "vgg"},
 }
 
@@ -79,6 +80,7 @@ USE_TORCH = {
     "pyramid",
     "quality",
     "regions",
+    "replay",
     "room",
     "run",
     "snapshots",

@@ -25,10 +25,7 @@ LARGE: dict[str, Any] = {"size": 300, "min_size": 60, "iterations": 2}
 
 
 def _plan(encoder: Any, *, base: int = 10**8, divisible: bool = True) -> Plan:
-    works = [
-        Work(scale, (scale, scale), [(min(scale, 1024),) * 2], 5, ["relu3_1"], scale == 512)
-        for scale in (512, 1024, 4096)
-    ]
+    works = [Work(scale, (scale, scale), [(min(scale, 1024),) * 2], 5, ["relu3_1"]) for scale in (512, 1024, 4096)]
     return Plan(works, encoder, base, adam=False, divisible=divisible)
 
 
@@ -80,7 +77,7 @@ def test_what_would_fit_is_named(plan: Plan) -> None:
 
 def test_a_style_that_is_larger_than_the_picture_has_tiles_as_well(make_encoder: MakeEncoder) -> None:
     encoder = make_encoder(["relu3_1", "relu3_2"], dtype=torch.float32)
-    works = [Work(scale, (scale, scale), [(8 * scale, 8 * scale)], 5, ["relu3_1"], False) for scale in (128, 512)]
+    works = [Work(scale, (scale, scale), [(8 * scale, 8 * scale)], 5, ["relu3_1"]) for scale in (128, 512)]
     plan = Plan(works, encoder, 10**8, adam=False)
     whole = plan.estimate([Layout()] * 2).scales[0].memory
     (chosen,) = replace(plan, works=works[:1]).fit(round(0.7 * whole))
@@ -91,7 +88,7 @@ def test_a_style_that_is_larger_than_the_picture_has_tiles_as_well(make_encoder:
 def test_the_scale_that_does_not_fit_is_named(make_encoder: MakeEncoder) -> None:
     """Which may be a small one, of a large style."""
     encoder = make_encoder(["relu3_1", "relu3_2"], dtype=torch.float32)
-    works = [Work(128, (128, 128), [(4096, 4096)], 5, (), False), Work(512, (512, 512), [(64, 64)], 5, (), False)]
+    works = [Work(128, (128, 128), [(4096, 4096)], 5, ()), Work(512, (512, 512), [(64, 64)], 5, ())]
     plan = Plan(works, encoder, 10**8, adam=False)
     least = [min(cost.memory for cost in plan._options(number, None)) for number in (0, 1)]
     assert least[0] > least[1]
@@ -208,7 +205,7 @@ def test_smaller_layouts_come_to_an_end(plan: Plan) -> None:
 
 def test_seconds_are_passes_times_rates(make_encoder: MakeEncoder) -> None:
     encoder = make_encoder(["relu3_2"], dtype=torch.float32)
-    work = Work(64, (64, 64), [(64, 64)], 10, ["relu3_2"], dial=False)
+    work = Work(64, (64, 64), [(64, 64)], 10, ["relu3_2"])
     speed = Speed(Rate(1e-6, 0), Rate(3e-6, 0), 1e-7)
     found = Plan([work], encoder, 0, adam=False, divisible=True).estimate([Layout()], speed)
     pixels = 64 * 64  # and positions of the only layer of the first block

@@ -93,7 +93,7 @@ def test_strength_is_a_dial() -> None:
     assert errors[0] < 0.2
     assert errors[0] + 0.3 < errors[1] < errors[2] - 0.1
     run = prepare(CONTENT, stripes, strength=1, **values)
-    target = run._outset.target_error(run.materials.photograph(64), 64)
+    target = run._outset.target_error(run._outset.stage(run.materials.photograph(64), 64, 1.0))
     assert errors[1:] == pytest.approx([target / 2, target], rel=0.5)
     changes = [_change(result) for result in results]
     assert changes[0] < 0.02
@@ -103,7 +103,7 @@ def test_strength_is_a_dial() -> None:
 @pytest.mark.parametrize("strength", [0.25, 0.5])
 def test_the_dial_goes_where_it_is_set(strength: float) -> None:
     run = prepare(CONTENT, STYLE, size=64, min_size=64, iterations=40, strength=strength)
-    target = run._outset.target_error(run.materials.photograph(64), 64)
+    target = run._outset.target_error(run._outset.stage(run.materials.photograph(64), 64, 1.0))
     assert list(run)[-1].losses["content relu4_2"] == pytest.approx(target, rel=0.25)
 
 

@@ -154,9 +154,16 @@ def test_pictures_in_memory_are_as_good_as_files(left: str, tmp_path: Path) -> N
 
 def test_the_dial_knows_which_style_has_how_much(left: str, tmp_path: Path) -> None:
     """One style on three quarters of the picture, another on the rest, as if by these weights."""
-    run = prepare(CONTENT, [STYLE, OTHER], content_mask=[left, _saved(LEFT // 3, tmp_path / "third.png")], **TINY)
-    assert run.materials.shares == pytest.approx([0.5, 0.5 / 3], rel=1e-3)
-    assert prepare(CONTENT, [STYLE, OTHER], style_weights="1,3", **TINY).materials.shares == [0.25, 0.75]
+
+    def shares(**values: Any) -> list[float]:
+        run = prepare(CONTENT, [STYLE, OTHER], **TINY | {"bleed": 0} | values)
+        scale = run.schedule[-1][0]
+        stage = run._outset.stage(run.materials.photograph(scale), scale, 1.0)
+        return [share for share, _ in stage.objective.paintings]
+
+    third = _saved(LEFT // 3, tmp_path / "third.png")
+    assert shares(content_mask=[left, third]) == pytest.approx([0.5, 0.5 / 3], rel=1e-3)
+    assert shares(style_weights="1,3") == [0.25, 0.75]
 
 
 def test_part_of_a_style(tmp_path: Path) -> None:

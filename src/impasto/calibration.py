@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.cache import remember, remembered
-from impasto.device import circumstances
+from impasto.device import circumstances, timed
 from impasto.objective import from_images
 from impasto.optimize import Memory
 from impasto.precondition import Preconditioner
@@ -97,15 +96,6 @@ def _timed(encoder: Encoder, style_layers: tuple[str, ...], content_layers: tupl
 def fastest(call: Callable[[], object], device: torch.device) -> float:
     """Seconds of the fastest of a few: what else the machine does meanwhile is not ours."""
     return min([timed(call, device) for _ in range(ROUNDS + 1)][1:])  # the first one warms up
-
-
-def timed(call: Callable[[], object], device: torch.device) -> float:
-    """Seconds of a call, until the device has done what it was asked for."""
-    start = time.perf_counter()
-    call()
-    if device.type != "cpu":
-        torch.accelerator.synchronize()
-    return time.perf_counter() - start
 
 
 def _rate(loads: list[Load], seconds: list[float]) -> Rate:

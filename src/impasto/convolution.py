@@ -8,8 +8,10 @@ multiplications and is what makes a CPU fast.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -42,6 +44,24 @@ class Convolution(Protocol):
         ...
 
 
+@contextmanager
+def as_asked(device: torch.device) -> Iterator[None]:
+    """Convolutions of the library in the precision that they are asked for, and the same ones each time.
+
+    CUDA's would else make those of float32 with mantissas of 10 bits (TF32), and add in any order.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    library: Any = torch.backends.cudnn
+    before = library.conv.fp32_precision, library.deterministic, library.benchmark
+    library.conv.fp32_precision, library.deterministic, library.benchmark = "ieee", True, False
+    try:
+        yield
+    finally:
+        library.conv.fp32_precision, library.deterministic, library.benchmark = before
+
+
 class Direct:
     """The library's own convolution, channels last, in the workspace's precision."""
 
@@ -51,7 +71,8 @@ class Direct:
         self.channels = len(bias)
 
     def forward(self, padded: Tensor, relu: bool) -> Tensor:
-        output = F.conv2d(padded.permute(2, 0, 1)[None], self.weight, self.bias)
+        with as_asked(self.workspace.device):
+            output = F.conv2d(padded.permute(2, 0, 1)[None], self.weight, self.bias)
         if relu:
             output.relu_()
         return output[0].permute(1, 2, 0)
@@ -60,7 +81,8 @@ class Direct:
         if output is not None:
             passed = self.workspace.take("passed", *grad.shape)
             grad = torch.ops.aten.threshold_backward.grad_input(grad, output, 0, grad_input=passed)
-        return F.conv_transpose2d(grad.permute(2, 0, 1)[None], self.weight)[0].permute(1, 2, 0)
+        with as_asked(self.workspace.device):
+            return F.conv_transpose2d(grad.permute(2, 0, 1)[None], self.weight)[0].permute(1, 2, 0)
 
 
 class Winograd:

@@ -55,7 +55,6 @@ class Work:
     styles: Sequence[tuple[int, int]]
     evaluations: int
     content_layers: Sequence[str]  # none for a texture
-    dial: bool  # whether the strength dial looks for its target here
 
 
 @dataclass(frozen=True)
@@ -211,7 +210,7 @@ def _seconds(work: Work, layout: Layout, loads: Counter[Load], styles: Sequence[
         evaluation += forward
     targets = sum(map(speed.forward.seconds, styles)) + (forward if work.content_layers else 0)
     step = speed.step * _pixels(work) * (SLOWER if layout.on_disk else 1)
-    once = targets * (2 if work.dial else 1) + HANDLING * _pixels(work)
+    once = targets + HANDLING * _pixels(work)
     return work.evaluations * (evaluation + step) + once
 
 

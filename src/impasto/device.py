@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -121,14 +122,12 @@ def _typical_layers(way: Compute, side: int) -> Callable[[], float]:
     """Two layers of the encoder as in a picture of twice that side, forward and back: call it for their seconds."""
     layers = [_layer(way, channels=128, side=side), _layer(way, channels=256, side=side // 2)]
 
-    def run() -> float:
-        start = time.perf_counter()
+    def run() -> None:
         for convolution, image in layers:
             output = convolution.forward(image, True)
-            convolution.adjoint(output, output).sum().item()  # waits for the device
-        return time.perf_counter() - start
+            convolution.adjoint(output, output)
 
-    return run
+    return partial(timed, run, torch.device(way.device))
 
 
 def _layer(way: Compute, channels: int, side: int) -> tuple[Convolution, torch.Tensor]:
@@ -141,6 +140,20 @@ def _layer(way: Compute, channels: int, side: int) -> tuple[Convolution, torch.T
     if way.method == "winograd":
         return Winograd(weight, bias, workspace, "probe"), image
     return Direct(weight, bias, workspace), image
+
+
+def timed(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds of a call on an idle device, until that has done what it was asked for."""
+    _wait(device)
+    start = time.perf_counter()
+    call()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
 
 
 def circumstances(device: str) -> str:

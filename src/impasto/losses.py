@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-BAND = 1 << 16  # positions of a part of an image that are copied at a time
+BAND, GPU_BAND = 1 << 16, 1 << 22  # positions of a part of an image that are copied at a time
 GRAM_BLOCK = 4096  # positions summed at a time, in half precision: their number may be millions
 LEVELS = 255  # published weights of total variation are for pixels in 0..255
 
@@ -34,12 +34,28 @@ def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
         assert band is not None, "of features"
         positions = _rows(band)
         weighted = positions if share is None else positions * _rows(share).to(positions.dtype)
-        if positions.dtype in (torch.float32, torch.float64):
+        if positions.dtype in (torch.float32, torch.float64) and positions.device.type != "mps":
             parts.append(weighted.T @ positions)
-        else:
-            blocks = zip(*(torch.split(side, GRAM_BLOCK) for side in (weighted, positions)), strict=True)
-            parts += [(left.T @ right).float() for left, right in blocks]
+        else:  # Apple's sum past the end of 32,767 positions and more: pytorch#193487
+            parts += (_block_products if positions.device.type == "cpu" else batched_products)(weighted, positions)
     return torch.stack(parts).sum(0)
+
+
+def _block_products(left: Tensor, right: Tensor) -> list[Tensor]:
+    """Products [C, C] of [N, C] and [N, C] in half precision, so many positions at a time, in float32."""
+    blocks = zip(*(torch.split(side, GRAM_BLOCK) for side in (left, right)), strict=True)
+    return [(one.T @ other).float() for one, other in blocks]
+
+
+def batched_products(left: Tensor, right: Tensor) -> list[Tensor]:
+    """The same sums with all products asked for at once: of a GPU, where each takes longer to begin than to make."""
+    count = len(left) // GRAM_BLOCK
+    batch, rest = zip(*(side.tensor_split([count * GRAM_BLOCK]) for side in (left, right)), strict=True)
+    parts = [(rest[0].T @ rest[1]).float()] if len(rest[0]) else []
+    if count:
+        one, other = (side.view(count, GRAM_BLOCK, -1) for side in batch)
+        parts.append(torch.bmm(one.mT, other).float().sum(0))
+    return parts
 
 
 def add_gram_gradient(grad: Tensor, features: Tensor, sensitivity: Tensor, guide: Tensor | None = None) -> None:
@@ -51,7 +67,10 @@ def add_gram_gradient(grad: Tensor, features: Tensor, sensitivity: Tensor, guide
         rows, target = (tensor[0].permute(1, 2, 0) for tensor in (band, sums))  # [H, W, C]
         if share is not None:
             rows = rows * share[0].permute(1, 2, 0).to(rows.dtype)
-        torch.baddbmm(target, rows, matrix.expand(rows.shape[0], -1, -1), out=target)
+        if target.device.type == "mps":  # whose products do not write into a part of a tensor
+            target.add_(rows @ matrix)
+        else:
+            torch.baddbmm(target, rows, matrix.expand(rows.shape[0], -1, -1), out=target)
 
 
 def _bands(*images: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
@@ -59,7 +78,8 @@ def _bands(*images: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
     first = images[0]
     assert first is not None, "the one that decides"
     whole = first[0].permute(1, 2, 0).is_contiguous()
-    step = first.shape[2] if whole else max(1, BAND // first.shape[3])
+    band = BAND if first.device.type == "cpu" else GPU_BAND
+    step = first.shape[2] if whole else max(1, band // first.shape[3])
     for top in range(0, first.shape[2], step):
         yield tuple(None if image is None else image[:, :, top : top + step] for image in images)
 
@@ -76,6 +96,12 @@ def squared_error(features: Tensor, target: Tensor) -> Tensor:
 def energy(features: Tensor) -> Tensor:
     """Σ F² in float32 or better, a number."""
     return features.to(torch.promote_types(features.dtype, torch.float32)).square().sum()
+
+
+def channel_sums(features: Tensor) -> Tensor:
+    """Σ F and Σ F² over positions, [2, 1, C] in float32 or better."""
+    values = features.to(torch.promote_types(features.dtype, torch.float32))
+    return torch.stack([values.sum((2, 3)), values.square().sum((2, 3))])
 
 
 def add_squared_error_gradient(grad: Tensor, features: Tensor, target: Tensor, sensitivity: Tensor) -> None:

@@ -91,16 +91,6 @@ class Materials:
             for division in self.divisions
         ]
 
-    @cached_property
-    def shares(self) -> list[float]:
-        """How much of the painted picture each style has."""
-        areas = [1.0 if one.coverage is None else float(one.coverage.float().mean()) for one in self.divisions]
-        parts = [
-            [area * share / sum(one.shares) for share in one.shares]
-            for area, one in zip(areas, self.divisions, strict=True)
-        ]
-        return [sum(part) for part in zip(*parts, strict=True)]
-
     def cover(self, scale: int, margin: int = 0) -> Tensor | None:
         """How much of the paint each pixel has, [1, 1, H, W], with a margin; None: all of it."""
         covers = [self._canvas(division.coverage, scale, margin) for division in self.divisions]

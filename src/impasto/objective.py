@@ -40,10 +40,19 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Painting:
+    """What is taken from a style."""
+
+    grams: Mapping[str, Tensor]  # by style layer, [C, C], by the number of positions
+    moments: Mapping[str, Tensor]  # by content layer: mean and mean square of its channels, [2, 1, C]
+
+
+@dataclass(frozen=True)
 class Objective:
     """Σ weight · loss over the terms."""
 
     terms: Sequence[Term]
+    paintings: Sequence[tuple[float, Painting]] = ()  # each with its share of the picture
 
     def statistics(self, features: Mapping[str, Tensor], tile: Tile) -> list[Tensor]:
         """One sum for each term, over the positions of the tile."""
@@ -53,26 +62,52 @@ class Objective:
         """The loss of each term, without its weight, from the sums over all tiles."""
         return [term.loss(statistic) for term, statistic in zip(self.terms, statistics, strict=True)]
 
-    def values(self, statistics: Sequence[Tensor]) -> tuple[float, dict[str, float]]:
-        """The weighted sum, and the losses it is made of by name, as numbers: one wait for the device."""
-        losses = torch.stack([loss.to(torch.float32) for loss in self.losses(statistics)]).tolist()
+    def stacked(self, statistics: Sequence[Tensor]) -> Tensor:
+        """Those losses as one tensor, [terms] in float32."""
+        return torch.stack([loss.to(torch.float32) for loss in self.losses(statistics)])
+
+    def values(self, stacked: Tensor) -> tuple[float, dict[str, float]]:
+        """The weighted sum of losses, and each by its name, as numbers: one wait for the device."""
+        losses = stacked.tolist()
         total = sum(term.weight * loss for term, loss in zip(self.terms, losses, strict=True))
         return total, {term.name: loss for term, loss in zip(self.terms, losses, strict=True)}
 
     def content_error(self, values: Mapping[str, float]) -> float:
         """The mean of the content terms' relative errors, each by its share of the weight."""
-        terms = [term for term in self.terms if isinstance(term, ContentTerm)]
-        return sum(term.weight * values[term.name] for term in terms) / sum(term.weight for term in terms)
+        return sum(term.weight * values[term.name] for term in self._content) / self._content_weight
+
+    def unrelated_error(self) -> float:
+        """The content error to expect of a picture with the styles' features at places of their own.
+
+        Σ_C (mean F² + mean P² - 2 mean F · mean P) / Σ_C mean P², the mean over the layers by their weights and over
+        the styles by their shares of the picture: what `ContentTerm.loss` is on average when F and P, over positions,
+        are independent.
+        """
+        total = 0.0
+        for term in self._content:
+            mean = term.target.mean((2, 3), dtype=term.energy.dtype)
+            energy = term.energy * mean.numel() / term.target.numel()
+            for share, painting in self.paintings:
+                other, square = painting.moments[term.tap]
+                total += term.weight * share * float((square.sum() - 2 * (mean * other).sum()) / energy + 1)
+        return total / (sum(share for share, _ in self.paintings) * self._content_weight)
+
+    @property
+    def _content(self) -> list[ContentTerm]:
+        return [term for term in self.terms if isinstance(term, ContentTerm)]
+
+    @property
+    def _content_weight(self) -> float:
+        return sum(term.weight for term in self._content)
 
     def with_content_weight(self, weight: float) -> Objective:
         """The same targets, with another weight of the content as a whole."""
-        old = sum(term.weight for term in self.terms if isinstance(term, ContentTerm))
-        return Objective(
-            [
-                replace(term, weight=weight * term.weight / old) if isinstance(term, ContentTerm) else term
-                for term in self.terms
-            ]
-        )
+        old = self._content_weight
+        terms = [
+            replace(term, weight=weight * term.weight / old) if isinstance(term, ContentTerm) else term
+            for term in self.terms
+        ]
+        return replace(self, terms=terms)
 
     def total(self, statistics: Sequence[Tensor]) -> Tensor:
         """The weighted sum, a number."""
@@ -115,15 +150,18 @@ def from_images(
     size = (content.shape[2], content.shape[3])
     layers = _layer_weights(style_layers, formulas.style)
     terms: list[Term] = []
+    paintings: list[tuple[float, Painting]] = []
     for number, region in enumerate(regions, 1 if len(regions) > 1 else 0):
-        targets = _region_targets(encoder, styles, region, list(layers), tile, shared=shared)
+        found = _region_paintings(encoder, styles, region, (list(layers), list(content_layers)), tile, shared=shared)
         covered = 1.0 if region.mask is None else float(region.mask.mean())
+        paintings += [(covered * share, painting) for share, painting in found]
         for tap, share in layers.items():
             guide, positions = _guide(encoder, region.mask, tap, size)
             if positions >= 1:  # else the tap has nothing to say of so small a region
                 weight = style_weight * share * covered * region.strength
+                target = torch.stack([share * painting.grams[tap] for share, painting in found]).sum(0)
                 terms.append(
-                    StyleTerm(tap, weight, targets[tap], positions, size[0] * size[1], formulas.style, guide, number)
+                    StyleTerm(tap, weight, target, positions, size[0] * size[1], formulas.style, guide, number)
                 )
     room = room or Room()
     features = content_targets(encoder, content, list(content_layers), tile, room) if content_layers else {}
@@ -134,7 +172,7 @@ def from_images(
     if tv_weight:
         circular = encoder.borders == "circular"
         terms.append(VariationTerm(tv_weight, size[0] * size[1], formulas.variation, circular))
-    return Objective(terms)
+    return Objective(terms, paintings)
 
 
 def _layer_weights(layers: Mapping[str, float], formula: str) -> dict[str, float]:
@@ -143,25 +181,25 @@ def _layer_weights(layers: Mapping[str, float], formula: str) -> dict[str, float
     return {tap: weight / total for tap, weight in layers.items()}
 
 
-def _region_targets(
+def _region_paintings(
     encoder: Encoder,
     styles: Sequence[Tensor],
     region: Region,
-    taps: Sequence[str],
+    taps: tuple[Sequence[str], Sequence[str]],
     tile: int | None,
     *,
     shared: Shared | None,
-) -> dict[str, Tensor]:
-    """{tap: the mean of the Gram matrices of the region's styles, by their shares}."""
+) -> list[tuple[float, Painting]]:
+    """What is taken of each style that paints in the region, with its share of it."""
     shares = region.shares or [1.0] * len(styles)
     parts = zip(shares, styles, region.style_masks or [None] * len(styles), strict=True)
-    grams = []
+    found = []
     for share, style, mask in parts:
         if share:
             make = partial(style_targets, encoder, style, taps, tile, mask)
-            key = (encoder.number, *taps, digest(style, mask)) if shared else ()
-            grams.append((share, shared.once("style", key, make) if shared else make()))
-    return {tap: torch.stack([share * gram[tap] for share, gram in grams]).sum(0) / sum(shares) for tap in taps}
+            key = (encoder.number, *map(tuple, taps), digest(style, mask)) if shared else ()
+            found.append((share / sum(shares), shared.once("style", key, make) if shared else make()))
+    return found
 
 
 def _guide(encoder: Encoder, mask: Tensor | None, tap: str, size: tuple[int, int]) -> tuple[Tensor | None, float]:
@@ -173,63 +211,38 @@ def _guide(encoder: Encoder, mask: Tensor | None, tap: str, size: tuple[int, int
     return guide, float(guide.sum())
 
 
-def unrelated_error(
-    encoder: Encoder,
-    content: Tensor,
-    styles: Sequence[Tensor],
-    layers: Mapping[str, float],
-    *,
-    tile: int | None,
-    shares: Sequence[float] = (),
-) -> float:
-    """The content error to expect of a picture with the styles' features at places of their own.
-
-    Σ_C (mean F² + mean P² - 2 mean F · mean P) / Σ_C mean P², the mean over the layers by their weights and over the
-    styles by their shares of the picture, equal ones if none are given: what `ContentTerm.loss` is on average when F
-    and P, over positions, are independent.
-    """
-    photograph, total = _moments(encoder, content, list(layers), tile), 0.0
-    parts = list(shares or [1.0] * len(styles))
-    for part, style in zip(parts, styles, strict=True):
-        with encoder.not_repeated():
-            found = _moments(encoder, style, list(layers), tile) if part else []
-        for weight, (mean, square), (other, energy) in zip(layers.values(), found, photograph, strict=False):
-            total += part * weight * float((square + energy - 2 * mean * other).sum() / energy.sum())
-    return total / (sum(parts) * sum(layers.values()))
-
-
-def _moments(encoder: Encoder, image: Tensor, taps: Sequence[str], tile: int | None) -> list[tuple[Tensor, Tensor]]:
-    """Of each tap the mean and the mean square of its channels, [1, C], tile by tile."""
-    sums: list[list[Tensor]] = [[] for _ in taps]
-    for part in plan(image.shape[2], image.shape[3], tile, encoder.halo, encoder.stride):
-        features = encoder.forward(part.crop(image), part.inner)
-        for number, tap in enumerate(taps):
-            values = features[tap].to(torch.promote_types(features[tap].dtype, torch.float32))
-            found, before = [values.sum((2, 3)), values.square().sum((2, 3))], sums[number]
-            sums[number] = [total + one for total, one in zip(before, found, strict=True)] if before else found
-    strides = [Tap.parse(tap).stride for tap in taps]
-    positions = [-(-image.shape[2] // stride) * -(-image.shape[3] // stride) for stride in strides]
-    return [(mean / count, square / count) for (mean, square), count in zip(sums, positions, strict=True)]
-
-
 def style_targets(
-    encoder: Encoder, style: Tensor, taps: Sequence[str], tile: int | None, mask: Tensor | None = None
-) -> dict[str, Tensor]:
-    """{tap: Gram matrix [C, C] by the number of positions} of a picture, or of a part of it, tile by tile."""
-    strides = {tap: Tap.parse(tap).stride for tap in taps}
-    guides = {} if mask is None else {tap: masks.guide(mask, strides[tap], encoder.reach(tap)) for tap in taps}
-    sums: dict[str, Tensor] = {}
-    positions: dict[str, float] = {tap: float(guide.sum()) for tap, guide in guides.items()}
-    for part in plan(style.shape[2], style.shape[3], tile, encoder.halo, encoder.stride):
+    encoder: Encoder,
+    style: Tensor,
+    taps: tuple[Sequence[str], Sequence[str]],
+    tile: int | None,
+    mask: Tensor | None = None,
+) -> Painting:
+    """What is taken of a picture, tile by tile: Gram matrices, of a part of it where there is a mask, and moments.
+
+    taps: of the style, and of the content.
+    """
+    size = (style.shape[2], style.shape[3])
+    guides = {tap: _guide(encoder, mask, tap, size) for tap in taps[0]}
+    grams: dict[str, Tensor] = {}
+    moments: dict[str, Tensor] = {}
+    for part in plan(*size, tile, encoder.halo, encoder.stride):
         with encoder.not_repeated():
             features = encoder.forward(part.crop(style), part.inner)
-        for tap, stride in strides.items():
-            inner = features[tap]
-            gram = losses.gram_matrix(inner, part.part(guides[tap], stride) if guides else None)
-            sums[tap] = sums[tap] + gram if tap in sums else gram
-            if not guides:
-                positions[tap] = positions.get(tap, 0) + inner.shape[2] * inner.shape[3]
-    return {tap: gram / positions[tap] for tap, gram in sums.items()}
+        for tap, (guide, _) in guides.items():
+            inner = guide if guide is None else part.part(guide, Tap.parse(tap).stride)
+            _add_to(grams, tap, losses.gram_matrix(features[tap], inner))
+        for tap in taps[1]:
+            _add_to(moments, tap, losses.channel_sums(features[tap]))
+    for tap, (_, positions) in guides.items():
+        grams[tap] /= positions
+    for tap in taps[1]:
+        moments[tap] /= _guide(encoder, None, tap, size)[1]
+    return Painting(grams, moments)
+
+
+def _add_to(sums: dict[str, Tensor], tap: str, part: Tensor) -> None:
+    sums[tap] = sums[tap] + part if tap in sums else part
 
 
 def content_targets(

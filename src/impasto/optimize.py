@@ -161,14 +161,18 @@ class Memory:
         self.scale = 1.0
 
     def add(self, step: Tensor, difference: Tensor) -> None:
-        """Remembers a pair, unless the function was not convex along it."""
-        curvature, square = self._dot(step, difference), self._dot(difference, self.guess(difference))
+        """Remembers a pair, unless the function was not convex along it. Waits for the device, once."""
+        products = self._dot(step, difference), self._dot(difference, self.guess(difference))
+        curvature, square = torch.stack(products).tolist()
         if curvature > 1e-10 * square > 0:
             self.pairs.append((step, difference, 1 / curvature))
             self.scale = curvature / square
 
     def direction(self, grad: Tensor) -> Tensor:
-        """The inverse Hessian times the gradient, by the two-loop recursion (Nocedal & Wright 2006, alg. 7.4)."""
+        """The inverse Hessian times the gradient, by the two-loop recursion (Nocedal & Wright 2006, alg. 7.4).
+
+        Its numbers stay on the device: nothing waits for them.
+        """
         direction = self.room.map(torch.clone, grad)
         shares = []
         for step, difference, inverse in reversed(self.pairs):
@@ -180,11 +184,11 @@ class Memory:
             self._add(direction, step, share - inverse * self._dot(difference, direction))
         return direction
 
-    def _dot(self, left: Tensor, right: Tensor) -> float:
-        return float(self.room.each(lambda one, other: torch.dot(one.flatten(), other.flatten()), left, right).sum())
+    def _dot(self, left: Tensor, right: Tensor) -> Tensor:
+        return self.room.each(lambda one, other: torch.dot(one.flatten(), other.flatten()), left, right).sum()
 
-    def _add(self, direction: Tensor, vector: Tensor, factor: float) -> None:
-        self.room.map(lambda one, other: one.add(other, alpha=factor), direction, vector, out=direction)
+    def _add(self, direction: Tensor, vector: Tensor, factor: Tensor) -> None:
+        self.room.map(lambda one, other: torch.addcmul(one, other, factor), direction, vector, out=direction)
 
 
 def _adam(

@@ -14,7 +14,7 @@ from impasto.cost import Layout, Plan, Work
 from impasto.image import Picture
 from impasto.losses import LEVELS
 from impasto.materials import Materials
-from impasto.objective import Formulas, from_images, unrelated_error
+from impasto.objective import Formulas, from_images
 from impasto.options import Options
 from impasto.room import Room
 from impasto.shared import Shared
@@ -65,14 +65,13 @@ class Outset:
 
     def plan(self, schedule: Sequence[tuple[int, int]], base: int) -> Plan:
         """What the cost of these scales depends on, each with its evaluations. base: bytes in memory before."""
-        options, materials, dial, works = self.options, self.materials, self.dial, []
+        options, materials, works = self.options, self.materials, []
         layers = tuple(options.content_layers) if materials.content else ()
         for scale, evaluations in schedule:
             height, width = materials.shape(scale)
             margin = 2 * min(self.bleed, height - 1, width - 1)
             size = (height + margin, width + margin)
-            works.append(Work(scale, size, materials.style_sizes(scale), evaluations, layers, dial))
-            dial = False
+            works.append(Work(scale, size, materials.style_sizes(scale), evaluations, layers))
         return Plan(works, self.encoder, base, options.optimizer == "adam", not self.circular, materials.extra)
 
     def canvas(self, behind: Behind | None, content: Tensor) -> Tensor:
@@ -108,14 +107,10 @@ class Outset:
         tiles = plan(canvas.shape[2], canvas.shape[3], self.tile, encoder.halo, encoder.stride)
         return Stage(encoder, objective, tiles, canvas, margin, materials.cover(scale, margin), self.room)
 
-    def target_error(self, content: Tensor, scale: int) -> float:
+    def target_error(self, stage: Stage) -> float:
         """The content error that the strength dial asks for, over the part of the picture that is painted."""
-        canvas, margin = pyramid.with_bleed(content, self.bleed)
-        layers, paintings = self.options.content_layers, self.materials.paintings(scale)
-        cover = self.materials.cover(scale, margin)
-        shares = self.materials.shares
-        unrelated = unrelated_error(self.encoder, canvas, paintings, layers, tile=self.tile, shares=shares)
-        return strength.target_error(self.options.strength, unrelated) * (1 if cover is None else float(cover.mean()))
+        target = strength.target_error(self.options.strength, stage.objective.unrelated_error())
+        return target if stage.cover is None else target * float(stage.cover.mean())
 
     def minimize(
         self, stage: Stage, canvas: Tensor, evaluations: int, progress: optimize.Progress | None, *, known: bool

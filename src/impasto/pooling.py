@@ -15,7 +15,7 @@ from impasto.workspace import Workspace
 
 PoolingName = Literal["max", "avg"]
 
-CHUNK_BYTES = 1 << 19  # of pooled rows at a time: what the way back makes in between stays in the cache
+CHUNK_BYTES = 1 << 19  # of pooled rows at a time: what the way back makes in between stays in a processor's cache
 
 
 class Pooling(Protocol):
@@ -50,7 +50,9 @@ class MaxPooling:
         """The gradient goes to the first of a window's largest values."""
         result = self.workspace.take_other("gradient", *x.shape)
         bits, grads, results = _bits(x), _bits(grad), _bits(result)
-        step = max(1, CHUNK_BYTES // (grad[0].numel() * grad.element_size()))
+        step = len(grad)
+        if grad.device.type == "cpu":
+            step = max(1, CHUNK_BYTES // (grad[0].numel() * grad.element_size()))
         for first in range(0, len(grad), step):
             rows, windows = slice(2 * first, 2 * (first + step)), slice(first, first + step)
             left = grads[windows].clone()  # of windows whose largest value was not met yet

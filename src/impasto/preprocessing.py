@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -24,15 +25,22 @@ class Preprocessing:
 
     def apply(self, image: torch.Tensor) -> torch.Tensor:
         """[B, 3, H, W], sRGB in 0..1, red first -> [B, 3, H, W], the network's input."""
-        mean, std = (image.new_tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
-        return (self._reorder(image) * self.scale - mean) / std
+        return (self._reorder(image) * self.scale - _column(self.mean, image)) / _column(self.std, image)
 
     def adjoint(self, grad: torch.Tensor) -> torch.Tensor:
         """Gradient of the network's input -> gradient of the image, both [B, 3, H, W]."""
-        return self._reorder(grad * (self.scale / grad.new_tensor(self.std)).view(3, 1, 1))
+        return self._reorder(grad * (self.scale / _column(self.std, grad)))
 
     def _reorder(self, channels: torch.Tensor) -> torch.Tensor:
         return channels.flip(1) if self.channels == "bgr" else channels
+
+
+def _column(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
+    """[C, 1, 1], filled on the device: a copy from the host's memory would wait for all that is under way there."""
+    column = like.new_empty(len(values), 1, 1)
+    for number, value in enumerate(values):
+        column[number].fill_(value)
+    return column
 
 
 CAFFE = Preprocessing("bgr", 255.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))

@@ -24,6 +24,7 @@ from impasto.errors import CacheError
 from impasto.memory import give_back, shown
 
 BLOCK = 1 << 21  # numbers that are worked on at a time: 8 MB of each operand
+LAUNCH = 1 << 25  # the same of a GPU, where each operation takes some microseconds to begin: 128 MB
 
 
 class Room:
@@ -76,12 +77,13 @@ class Room:
 
     def _blocks(self, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """The same elements of tensors [1, C, H, W]: all of them, or so many rows of a channel at a time."""
-        if tensors[0].numel() <= BLOCK:
+        block = BLOCK if tensors[0].device.type == "cpu" else LAUNCH
+        if tensors[0].numel() <= block:
             yield tensors
             self.release()
             return
         _, channels, height, width = tensors[0].shape
-        rows = max(1, BLOCK // width)
+        rows = max(1, block // width)
         for channel in range(channels):
             for top in range(0, height, rows):
                 yield tuple(tensor[:, channel : channel + 1, top : top + rows] for tensor in tensors)

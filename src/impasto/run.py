@@ -226,8 +226,8 @@ class Transfer:
         else:
             weight, done = (behind.weight, behind.evaluations) if behind else (outset.weight, 0)
             canvas = outset.canvas(behind, content)
-        target = outset.target_error(content, scale) if dial else None
         stage = outset.stage(content, scale, weight)
+        target = outset.target_error(stage) if dial else None
         if isinstance(behind, Snapshot):
             counts, weights = (step, steps, done + step), (past.content_weight, past.next_weight)
             point = Point(canvas, behind.progress.point.value, behind.progress)

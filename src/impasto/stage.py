@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from impasto import masks, optimize, pyramid
 from impasto.objective import Objective
+from impasto.replay import LARGEST, Replayed
 from impasto.room import Room
 from impasto.tiles import Tile, value_and_grad
 from impasto.vgg import Encoder
@@ -29,11 +31,29 @@ class Stage:
 
     def function(self, canvas: Tensor) -> optimize.Value:
         """The weighted losses of what the paint on a canvas makes of the photograph, and their gradient."""
+        losses, grad = self._evaluate(canvas)
+        total, terms = self.objective.values(losses)
+        return optimize.Value(total, terms, grad)
+
+    @cached_property
+    def _evaluate(self) -> Callable[[Tensor], Sequence[Tensor]]:
+        """The losses without their weights, and the gradient of their weighted sum; recorded where that may pay."""
+        alone = replace(self)  # a recording that knows its own stage would outlive it
+        if self.photograph.device.type != "cuda" or len(self.tiles) > 1 or self.photograph[0, 0].numel() > LARGEST:
+            return alone._evaluated
+        return Replayed(alone._evaluated_alone, self.encoder.workspace)
+
+    def _evaluated(self, canvas: Tensor) -> tuple[Tensor, Tensor]:
         statistics, grad = value_and_grad(self._composed(canvas), self.encoder, self.objective, self.tiles, self.room)
         if self.cover is not None:
             self.room.map(torch.mul, grad, self.cover.expand_as(grad), out=grad)
-        total, terms = self.objective.values(statistics)
-        return optimize.Value(total, terms, grad)
+        return self.objective.stacked(statistics), grad
+
+    def _evaluated_alone(self, canvas: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, with nothing left of it in the encoder: a recording has a memory of its own."""
+        made = self._evaluated(canvas)
+        self.encoder.forget()
+        return made
 
     def shown(self, canvas: Tensor) -> Tensor:
         """The picture [1, 3, H, W] on a canvas."""

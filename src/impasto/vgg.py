@@ -192,9 +192,13 @@ class Encoder:
         return Load(sum(positions[:shallow]), sum(products[shallow:]), numbers * self.dtype.itemsize)
 
     def clear(self) -> None:
+        """Gives back the memory of the last evaluation, and the buffers for the next."""
+        self.forget()
+        self.workspace.clear()
+
+    def forget(self) -> None:
         """Gives back the memory of the last evaluation."""
         self._outputs, self._views = [], []
-        self.workspace.clear()
 
     @contextmanager
     def not_repeated(self) -> Iterator[None]:

@@ -18,6 +18,8 @@ class Workspace:
 
     def __init__(self, device: torch.device | str, dtype: torch.dtype) -> None:
         self.device, self.dtype = torch.device(device), dtype
+        self.generation = 0  # another one when a buffer is made or given back
+        self.unrecordable = False  # whether what works in it could not be recorded: see `replay`
         self._buffers: dict[str, Tensor] = {}
         self._turns: dict[str, int] = {}
 
@@ -29,6 +31,7 @@ class Workspace:
             self._buffers.pop(name, None)
             buffer = torch.empty(size, device=self.device, dtype=self.dtype)
             self._buffers[name] = buffer
+            self.generation += 1
         return buffer[:size].view(shape)
 
     def take_other(self, name: str, *shape: int) -> Tensor:
@@ -39,4 +42,5 @@ class Workspace:
     def clear(self) -> None:
         """Gives the memory back, when the next picture has another size."""
         self._buffers.clear()
+        self.generation += 1
         give_back()
