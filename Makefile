@@ -11,7 +11,7 @@ PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check -c 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format types bench lock clean
+.PHONY: help install demo studio test lint format types bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ install: $(VENV)/.installed ## Install Impasto into .venv, ready to use as .venv
 
 demo: $(VENV)/.installed-demo ## Paint a photograph; the last line is the picture's path
 	@$(VENV)/bin/python examples/demo.py
+
+studio: $(VENV)/.installed-studio ## Open the page on which pictures are painted
+	@$(VENV)/bin/impasto studio --open
 
 test: lint types ## Check style and types, then run the tests
 	$(VENV)/bin/python -m pytest -n 2 -m "not slow"
@@ -55,8 +58,9 @@ out/whirl.png: | $(VENV)/.installed-dev
 # A stamp is older than the files that it depends on only when the installation is out of date.
 $(VENV)/.installed: EXTRAS =
 $(VENV)/.installed-demo: EXTRAS = [demo]
+$(VENV)/.installed-studio: EXTRAS = [studio,demo,huge]
 $(VENV)/.installed-dev: EXTRAS = [dev]
-$(VENV)/.installed $(VENV)/.installed-demo $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.installed $(VENV)/.installed-demo $(VENV)/.installed-studio $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) -e '.$(EXTRAS)'
 	@touch $@
 

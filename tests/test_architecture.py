@@ -14,8 +14,9 @@ SOURCE = Path(impasto.__file__).parent
 ROWS = (
     ("__main__",),
     ("cli",),
+    ("studio",),
     ("__init__",),
-    ("variations",),
+    ("remaining", "variations"),
     ("cells", "quality", "transfer"),
     ("preparation",),
     ("run",),
@@ -24,7 +25,7 @@ ROWS = (
     ("calibration",),
     ("snapshots",),
     ("materials", "stage", "states"),
-    ("axes", "objective", "optimize", "pyramid", "regions", "strength"),
+    ("axes", "command", "objective", "optimize", "pyramid", "regions", "strength"),
     ("precondition", "remake", "replay", "terms"),
     ("color", "device", "losses", "masks", "sheet", "sheetfile", "tiles", "vgg", "weights"),
     ("output", "page", "styles"),
@@ -36,7 +37,7 @@ ROWS = (
     ("fieldtypes", "presets"),
     ("room",),
     ("atomic", "memory"),
-    ("errors", "limits", "shared", "threads", "views"),
+    ("errors", "limits", "sections", "shared", "threads", "views"),
 )
 
 # What these may know of the rest at all: numbers and tensors are enough for them.
@@ -60,7 +61,9 @@ KNOWS: dict[str, set[str]] = {
     "terms": {"losses", "tiles", "vgg"},
 }
 
-USE_OPTIONS = {"__init__", "cli", "axes", "cells", "outset", "preparation", "run", "transfer", "variations"}
+USE_OPTIONS = {
+    "__init__", "cli", "studio", "axes", "cells", "command", "outset", "preparation", "run", "transfer", "variations",
+}  # fmt: skip
 USE_TORCH = {
     "calibration",
     "cells",

@@ -9,7 +9,8 @@ import torch
 from clicalls import Caller
 
 from impasto import Iterate
-from impasto.cli.progress import Remaining, progress_display
+from impasto.cli.progress import progress_display
+from impasto.remaining import Remaining
 
 SCALES = (128, 256, 300)
 PARTS = [(4, 128.0**2), (4, 256.0**2), (2, 300.0**2)]  # evaluations that cost what they have pixels

@@ -39,7 +39,10 @@ def commands(document: str) -> list[str]:
 
 # The wheel
 
-EXTRAS = {"h5py": "keras", "pyvips": "huge", "tifffile": "huge", "pi-heif": "heif"}
+EXTRAS = {
+    "h5py": "keras", "pyvips": "huge", "tifffile": "huge", "pi-heif": "heif",
+    "starlette": "studio", "uvicorn": "studio",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

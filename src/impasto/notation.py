@@ -15,7 +15,7 @@ def symbol(option: str) -> str:
 
 def option_words(option: str) -> str:
     """`"tv_weight"` -> `"TV weight"`: what a heading calls an option."""
-    return " ".join("TV" if word == "tv" else word for word in option.split("_"))
+    return " ".join(word.upper() if word in ("tv", "dpi") else word for word in option.split("_"))
 
 
 def format_value(value: object) -> str:
@@ -51,6 +51,11 @@ def as_typed(value: object) -> str:
             return short if float(short) == value else repr(value)
         case _:
             return str(value)
+
+
+def flag_name(name: str) -> str:
+    """`tv_weight` -> `--tv-weight`."""
+    return "--" + name.replace("_", "-")
 
 
 def _format_item(name: object, weight: object) -> str:

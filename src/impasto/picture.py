@@ -67,7 +67,19 @@ class Picture:
         """How opaque it is there, [1, 1, height, width] in 0..1; None for a picture that is so everywhere."""
         return None if self._alpha is None else self._sized(self._alpha, height, width)
 
+    def shown(self, longest: int) -> Image.Image:
+        """The picture as a screen shows it, 8-bit "RGB" over white, no longer than that and no longer than it is."""
+        height, width = self.size
+        scale = min(1.0, longest / max(height, width))
+        bands = self._bands(self._level, max(1, round(height * scale)), max(1, round(width * scale)))
+        if bands[0].mode != "F":
+            return bands[0]
+        return Image.merge("RGB", [band.point(lambda level: level * (255 / WHITE)).convert("L") for band in bands])
+
     def _sized(self, level: Level, height: int, width: int) -> "torch.Tensor":
+        return _to_tensor(self._bands(level, height, width))
+
+    def _bands(self, level: Level, height: int, width: int) -> Bands:
         if min(height, width) < 1 or (self._longest is not None and max(height, width) > self._longest):
             raise ValueError(f"expected 1 to {self._longest or 'any'} pixels a side, got {height} x {width}")
         asked = (height, width) if self._turn in _SIDEWAYS else (width, height)
@@ -75,7 +87,7 @@ class Picture:
         # The last column and row of a reduced picture may stand for less than `scale` pixels each
         box = (0.0, 0.0, self._stored[0] / scale, self._stored[1] / scale)
         bands = [band.resize(asked, Image.Resampling.LANCZOS, box=box) for band in level(scale)]
-        return _to_tensor(bands if self._turn is None else [band.transpose(self._turn) for band in bands])
+        return tuple(bands if self._turn is None else [band.transpose(self._turn) for band in bands])
 
 
 def halve(bands: Bands, scale: int, wanted: int) -> Bands:

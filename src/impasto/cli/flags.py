@@ -10,31 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from impasto.errors import OptionsError
-from impasto.notation import as_typed
+from impasto.notation import as_typed, flag_name
+from impasto.sections import section_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from impasto.options import Options
-
-# Headings of the help. An option that is not named here comes under "Engine".
-_SECTIONS = {
-    "Picture": {"size", "height", "strength", "color", "init", "seed"},
-    "Styles": {"style_weights", "style_scale", "style_size", "content_mask", "style_mask"},
-    "Balance": {
-        "content_weight",
-        "style_weight",
-        "tv_weight",
-        "content_layers",
-        "style_layers",
-        "content_loss",
-        "style_loss",
-        "tv_loss",
-        "detail",
-        "hold",
-    },
-    "File": {"depth", "dpi", "profile"},
-}
 
 
 class OptionsCommand(click.Command):
@@ -111,13 +93,8 @@ def _flag(name: str, field: FieldInfo, value: object) -> _Flag:
         flag = _Flag([f"{flag_name(name)}/--no-{name.replace('_', '-')}", name], default=None, help=help_text)
     else:
         flag = _Flag([flag_name(name), name], metavar=_metavar(field), multiple=_repeated(field), help=help_text)
-    flag.section = next((section for section, names in _SECTIONS.items() if name in names), "Engine")
+    flag.section = section_of(name)
     return flag
-
-
-def flag_name(name: str) -> str:
-    """`tv_weight` -> `--tv-weight`."""
-    return "--" + name.replace("_", "-")
 
 
 def _repeated(field: FieldInfo) -> bool:

@@ -14,6 +14,7 @@ from impasto.cli.measure import measure
 from impasto.cli.messages import say
 from impasto.cli.recipes import presets, show
 from impasto.cli.signals import Interrupts
+from impasto.cli.studio import studio
 from impasto.cli.styles import styles
 from impasto.cli.stylize import stylize
 from impasto.cli.sweep import sweep
@@ -61,7 +62,7 @@ def impasto(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (stylize, texture, sweep, styles, measure, info, presets, show, weights):
+for command in (stylize, texture, sweep, studio, styles, measure, info, presets, show, weights):
     impasto.add_command(command)
 
 

@@ -42,7 +42,7 @@ def _as_toml(value: object) -> str:
 @click.option("--command", "only_command", is_flag=True, help="Print nothing but the command that makes it again.")
 def show(picture: str, only_command: bool) -> None:
     """Print the recipe that PICTURE was made with, as JSON, and the command that makes it again."""
-    from impasto.cli.command import command_line
+    from impasto.command import command_line
     from impasto.imagefile import describe
     from impasto.remake import find_files, recipe_hashes, run_recipe
 

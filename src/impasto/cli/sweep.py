@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from impasto.cli.flags import OptionsCommand, chosen_options, flag_name, given_flags
+from impasto.cli.flags import OptionsCommand, chosen_options, given_flags
 from impasto.cli.messages import say, shown
 from impasto.cli.painting import Output, paint
 from impasto.cli.report import Report
 from impasto.cli.signals import Stopped
 from impasto.errors import ImageError, OptionsError
+from impasto.notation import flag_name
 
 if TYPE_CHECKING:
     from impasto.cli.group import Session

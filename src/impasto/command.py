@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from impasto.cli.flags import flag_name
 from impasto.errors import ImageError, OptionsError
-from impasto.notation import as_typed
+from impasto.notation import as_typed, flag_name
 
 
 def command_line(

@@ -1,0 +1,150 @@
+"""The process that owns the device: it paints one order after another, and tells the studio what comes of it.
+
+Messages are tuples, a name first. It is asked for ("paint", order, folder) and ("estimate", order), and, while it
+paints, for ("cancel",). It tells ("ready",), ("begun", facts), ("progress", facts, JPEG or None), ("saving",),
+("painted", facts) or ("stopped", facts), ("failed", sentence), ("estimate", facts). When the pipe closes, it ends.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import signal
+import time
+from contextlib import suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.errors import ImageError, ImpastoError
+from impasto.studio.orders import Order
+from impasto.threads import wait_briefly
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from impasto.shared import Shared
+    from impasto.transfer import Iterate, Transfer
+
+PREVIEW = 1024  # longest side of a preview, in pixels
+PAUSE = 0.25  # seconds between previews, at least
+QUALITY = 88  # of a preview's JPEG
+PATHS = re.compile(r" '[^']*[/\\\\][^']*'")
+
+
+def paint_orders(connection: Connection) -> None:
+    """The life of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the studio ends us
+    wait_briefly()
+    with suppress(EOFError, OSError, KeyboardInterrupt):
+        _serve(connection)
+
+
+def _serve(connection: Connection) -> None:
+    import impasto.transfer  # noqa: F401  # torch: seconds, before the first order comes
+    from impasto.shared import Shared
+
+    shared = Shared()
+    connection.send(("ready",))
+    while True:
+        try:
+            match connection.recv():
+                case ("paint", order, folder):
+                    _paint(connection, order, folder, shared)
+                case ("estimate", order):
+                    connection.send(("estimate", _estimate(order, shared)))
+                # else ("cancel",), which came when all was done
+        except (EOFError, BrokenPipeError):
+            raise
+        except Exception as error:
+            connection.send(("failed", _sentence(error)))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ImpastoError):
+        return PATHS.sub("", str(error))  # the names of our own files say nothing to anybody
+    return f"this is a defect of Impasto: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _prepare(order: Order, shared: Shared) -> Transfer:
+    from impasto.transfer import prepare
+
+    if order.continued is not None:
+        return prepare(order.content, list(order.styles), continued=order.continued, shared=shared, **order.values)
+    return prepare(order.content, list(order.styles), options=order.options(), shared=shared)
+
+
+def _estimate(order: Order, shared: Shared) -> dict[str, Any]:
+    transfer = _prepare(order, shared)
+    estimate = transfer.estimate
+    return {"seconds": estimate.seconds, "memory": estimate.memory, **_size(transfer)}
+
+
+def _size(transfer: Transfer) -> dict[str, Any]:
+    height, width = transfer.materials.size
+    return {"width": width, "height": height}
+
+
+def _paint(connection: Connection, order: Order, folder: Path, shared: Shared) -> None:
+    """From the order to its files, a preview every now and then; or to where it is told to stop."""
+    from impasto.output import save_image
+    from impasto.remaining import Remaining
+
+    transfer = _prepare(order, shared)
+    costs = transfer.plan.estimate(transfer.layouts).scales
+    remaining = Remaining([(cost.evaluations, cost.each) for cost in costs])
+    connection.send(("begun", {"notes": transfer.notes, **_size(transfer)}))
+    state, shown = None, -PAUSE
+    for state in transfer:
+        done, total = remaining.work(state)
+        facts = {
+            "scale": state.scale, "scales": list(state.scales), "step": state.step, "steps": state.steps,
+            "fraction": done / total, "seconds": state.seconds, "seconds_left": remaining.seconds_left(state),
+            "loss": state.losses["total"],
+        }  # fmt: skip
+        now = time.monotonic()
+        due = state.last or now - shown >= PAUSE
+        connection.send(("progress", facts, _preview(state.picture()) if due else None))
+        shown = now if due else shown
+        if not state.last and connection.poll():
+            connection.recv()  # it can only be told to stop
+            break
+    assert state is not None, "every run has a state"
+    connection.send(("saving",))
+    connection.send(("painted" if state.last else "stopped", _kept(transfer, state, folder)))
+    if find_spec("tifffile") is not None:  # of the extra "huge"; it takes a while, and nobody waits for it
+        result = transfer.result(state)
+        deep = replace(result.encoding, depth=16)
+        with suppress(ImageError, OSError):
+            save_image(state.levels(16), folder / "picture.tiff", recipe=result.recipe, encoding=deep)
+
+
+def _kept(transfer: Transfer, state: Iterate, folder: Path) -> dict[str, Any]:
+    """The picture's file, and what is told of it."""
+    from impasto.command import command_line
+    from impasto.output import save_image
+
+    result = transfer.result(state)
+    recipe = dict(result.recipe)
+    save_image(result.image, folder / "picture.png", recipe=recipe, encoding=replace(result.encoding, depth=8))
+    return {
+        "evaluations": state.evaluations, "seconds": state.seconds, "losses": dict(state.losses), "recipe": recipe,
+        "notes": [*transfer.notes, *transfer.mishaps], "width": result.image.width, "height": result.image.height,
+        "command": command_line(recipe, {}, "picture.png"),
+    }  # fmt: skip
+
+
+def _preview(picture: Image.Image) -> bytes:
+    from PIL import Image
+
+    if max(picture.size) > PREVIEW:
+        picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
+    if picture.mode != "RGB":
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture.getchannel("A"))
+        picture = white
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
