@@ -175,6 +175,18 @@ def test_settings_come_back_from_a_picture(page: Page, photograph: Path, tmp_pat
     expect(page.locator("#settings")).to_contain_text("Choose the photograph and its painting again")
 
 
+def test_a_content_weight_takes_the_dials_place(page: Page) -> None:
+    page.locator("summary").click()
+    page.locator("#preset").select_option("gatys2016")
+    expect(page.locator("#strength")).to_be_disabled()
+    expect(page.locator("#strength-shown")).to_have_text("by the content weight")
+    page.locator("#reset").click()
+    expect(page.locator("#strength")).to_be_enabled()
+    page.locator("#option-content_weight").fill("0.2")
+    page.locator("#option-content_weight").press("Tab")
+    expect(page.locator("#strength")).to_be_disabled()
+
+
 def test_a_sheet_of_variations(page: Page, photograph: Path) -> None:
     """Filled as they come; one of them comes to the stage, and can be painted larger."""
     _begin(page, photograph)

@@ -57,7 +57,7 @@ class Jobs:
         self._thread.start()
 
     def watch(self, watcher: Watcher) -> None:
-        """Has a function called, in the jobs' own thread, with every job that has something new."""
+        """Has a function called, in any thread, with every job that has something new."""
         self._watchers.append(watcher)
 
     def add(self, order: Order) -> Job:

@@ -34,7 +34,14 @@ export function start(form, whenChanged) {
 }
 
 function showStrength() {
-  document.getElementById("strength-shown").textContent = `${Math.round(strength.value * 100)} %`;
+  strength.disabled = weighed(); // by a content weight, which takes the dial's place
+  const words = strength.disabled ? "by the content weight" : `${Math.round(strength.value * 100)} %`;
+  document.getElementById("strength-shown").textContent = words;
+}
+
+function weighed() {
+  const input = inputs().find((one) => one.dataset.option === "content_weight");
+  return Boolean(input) && read(input) !== "";
 }
 
 function group(section) {
@@ -65,7 +72,7 @@ function control(field) {
   input.dataset.option = field.name;
   input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
   const help = element("div", { class: "help", id: `${id}-help` }, field.help);
-  input.onchange = () => { mark(input); changed(); };
+  input.onchange = () => { mark(input); showStrength(); changed(); };
   const error = element("div", { class: "error", id: `${id}-error` });
   row.append(...(field.kind === "switch" ? [input, label, help, error] : [label, input, help, error]));
   return row;
@@ -95,6 +102,7 @@ function mark(input) {
 function usePreset() {
   document.getElementById("preset-help").textContent = definition.presets.find((one) => one.name === preset.value).purpose;
   for (const input of inputs()) write(input, standard(input.dataset.option));
+  showStrength();
 }
 
 // Settings as the studio tells them, {name: value}; what is not named is as usual.
@@ -107,8 +115,8 @@ export function set(options) {
   const wanted = String(options.size ?? plain.size.default);
   if (![...size.options].some((one) => one.value === wanted)) size.append(element("option", { value: wanted }, `${wanted} px`));
   size.value = wanted;
-  showStrength();
   for (const input of inputs()) if (input.dataset.option in options) write(input, options[input.dataset.option]);
+  showStrength();
 }
 
 // What is to be sent: only what is not as usual.
@@ -118,8 +126,7 @@ export function values() {
     const name = input.dataset.option, value = read(input);
     if (value !== standard(name) && value !== "") options[name] = value;
   }
-  const weighed = "content_weight" in options || "content_weight" in usual();
-  if (!weighed) options.strength = Number(strength.value); // a content weight takes the dial's place
+  if (!weighed()) options.strength = Number(strength.value);
   return { preset: preset.value === definition.presets[0].name ? null : preset.value, options };
 }
 
