@@ -101,6 +101,20 @@ def test_a_port_that_is_taken(opened: Opened, capsys: pytest.CaptureFixture[str]
     assert f"the studio cannot open 127.0.0.1:{port}: Address already in use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("screen", [True, False])
+def test_the_browser_is_opened_where_there_is_a_screen(monkeypatch: pytest.MonkeyPatch, *, screen: bool) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("impasto.studio.serve.serve", lambda host, port, ready: ready(f"http://{host}:{port}/"))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if screen:
+        monkeypatch.setenv("DISPLAY", ":0")
+    assert run_command(["studio", "--open"], Interrupts()) == 0
+    assert opened == (["http://127.0.0.1:8765/"] if screen else [])
+
+
 def test_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert run_command(["studio"], Interrupts()) == 2

@@ -1,7 +1,10 @@
 """`impasto studio`: a page on this machine to paint on."""
 
 import importlib.util
+import os
 import signal
+import sys
+import webbrowser
 
 import click
 
@@ -9,6 +12,11 @@ from impasto.cli.messages import say
 from impasto.errors import OptionsError
 
 PORT = 8765
+
+
+def _has_screen() -> bool:
+    """Whether a browser could be shown; without one, Linux would look for those of a terminal, and take it over."""
+    return not sys.platform.startswith("linux") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
 
 
 @click.command()
@@ -31,8 +39,8 @@ def studio(ctx: click.Context, port: int, host: str, opens: bool) -> None:
         say("the studio is open; Ctrl-C closes it")
         if interrupts.noted():  # it came while the server was getting ready
             signal.raise_signal(signal.SIGTERM)
-        elif opens:
-            click.launch(address)
+        elif opens and _has_screen():
+            webbrowser.open(address)
 
     interrupts.hold()  # the server ends in good order, and hands the signal on when all is done
     serve(host, port, ready)
