@@ -187,11 +187,22 @@ def test_a_content_weight_takes_the_dials_place(page: Page) -> None:
     expect(page.locator("#strength")).to_be_disabled()
 
 
+def test_the_buttons_stay_where_they_are(page: Page, photograph: Path) -> None:
+    """Whatever is said beneath them: one that moves between press and release is not pressed."""
+    before = page.locator("#vary").bounding_box()
+    _begin(page, photograph)
+    assert page.locator("#vary").bounding_box() == before
+    expect(page.locator("#cost")).to_contain_text("pixels", timeout=PATIENCE)
+    assert page.locator("#vary").bounding_box() == before
+
+
 def test_a_sheet_of_variations(page: Page, photograph: Path) -> None:
     """Filled as they come; one of them comes to the stage, and can be painted larger."""
     _begin(page, photograph)
     page.locator("summary").click()
     page.locator("#option-iterations").fill("2")
+    page.locator("#option-iterations").press("Tab")
+    expect(page.locator("#cost")).to_contain_text("pixels", timeout=PATIENCE)
     page.locator("#vary").click()
     cells = page.locator("#sheet-cells button")
     expect(cells).to_have_count(4)
