@@ -33,10 +33,10 @@ from impasto.losses import LEVELS
 from impasto.options import make_options
 from impasto.quality import Report
 
-TRIES = (0.97, 0.9, 0.8)  # of the strength that has the peer's content error; the fastest counts
 sys.path.append(str(Path(__file__).with_name("parity_tensorflow")))
-from compare import STRIDE, read_at, tensorflow  # noqa: E402
+from compare import STRIDE, read_at, tensorflow
 
+TRIES = (0.97, 0.9, 0.8)  # of the strength that has the peer's content error; the fastest counts
 TENSORFLOW = Path("out/parity-venv/bin/python")  # as parity_tensorflow/run.sh makes it
 DEVICE = "cpu"  # of all of them
 CONTENT_WEIGHT, STYLE_WEIGHT = 5.0, 100.0  # neural-style's, of Gram matrices by C·N and mean errors
@@ -127,9 +127,10 @@ def main() -> None:
     size, folder = arguments.size, arguments.output.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     runs = json.loads(arguments.output.read_text("utf-8"))["runs"] if arguments.output.exists() else []
+    summaries: list[str] = []
     print(HEADING, flush=True)
     for peer in peers:
-        steps = arguments.steps or PEERS[peer].steps
+        steps, results = arguments.steps or PEERS[peer].steps, []
         for pair in PAIRS[: arguments.pairs]:
             content, style = (find(arguments.images, name) for name in pair)
             names = {"content": content.stem, "style": style.stem}
@@ -141,13 +142,12 @@ def main() -> None:
                 one = what | {"machine": about_machine()} | _compared(theirs, content, style, size)
                 runs.append(one)
                 arguments.output.write_text(json.dumps({"runs": runs}, indent=2) + "\n", "utf-8")
+            results.append(one["ratio"])
             print(_row(one), flush=True)
-    for peer in peers:
-        results = [run["ratio"] for run in runs if (run["peer"], run["size"]) == (peer, size)]
         ratios = [ratio for ratio in results if ratio]
         reached = f"reached in {len(ratios)} of {len(results)} pairs"
-        print(f"\n{peer}: {reached}" + (f", median {statistics.median(ratios):.0f} times" if ratios else ""))
-    print(arguments.output)
+        summaries.append(f"{peer}: {reached}" + (f", median {statistics.median(ratios):.0f} times" if ratios else ""))
+    print("", *summaries, arguments.output, sep="\n")
 
 
 HEADING = (

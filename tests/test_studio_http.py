@@ -15,7 +15,7 @@ from PIL import Image
 from studioplay import Client, Played, studio, wait_for
 
 from impasto.recipe import recipe_metadata
-from impasto.studio import app, bodies, intake, pictures, serve
+from impasto.studio import bodies, intake, pictures, serve
 from impasto.studio.app import PAGE, Studio
 from impasto.studio.jobs import WAITING
 
@@ -249,7 +249,6 @@ def test_a_full_disk(open_studio: tuple[Client, Studio], monkeypatch: pytest.Mon
     client, _ = open_studio
     order = _order(client)
     monkeypatch.setattr(pictures, "LEAST_FREE", 1 << 60)
-    monkeypatch.setattr(app, "LEAST_FREE", 1 << 60)
     for path, body in (("/api/pictures", _file()), ("/api/jobs", order)):
         status, _, answer = client.ask("POST", path, body)
         assert status == 507

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +27,8 @@ from impasto.studio.job import Job
 from impasto.studio.jobs import Jobs, QueueFullError
 from impasto.studio.news import Answer, News
 from impasto.studio.orders import Order, parse
-from impasto.studio.pictures import LEAST_FREE, Pictures, Upload
-from impasto.studio.shown import convert, settings, style_thumbnail, thumbnail
+from impasto.studio.pictures import Pictures, Upload
+from impasto.studio.shown import DEEP, convert, settings, style_thumbnail, thumbnail
 
 SWEEP = 600.0  # seconds between two looks for pictures that are a day old
 KINDS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff"}
@@ -82,7 +80,6 @@ class Studio:
         sweeping = asyncio.create_task(self._sweep())
         yield
         sweeping.cancel()
-        await run_in_threadpool(self.jobs.close)
 
     async def _sweep(self) -> None:
         while True:
@@ -174,10 +171,11 @@ class Studio:
     async def add(self, request: Request) -> Response:
         """Puts an order into the queue."""
         order = await self._order(request)
-        if shutil.disk_usage(self.folder).free < LEAST_FREE:
-            raise HTTPException(507, "the studio's disk is full: free some of it first")
         try:
+            self.pictures.check_room()
             job = self.jobs.add(order)
+        except OSError as error:
+            raise HTTPException(507, f"the studio's disk takes no more: {error.strerror}") from None
         except QueueFullError:
             raise HTTPException(429, "the queue is full: wait until a picture is done, or stop one") from None
         return JSONResponse(self._facts(job), 201, headers={"Location": f"/api/jobs/{job.id}"})
@@ -225,7 +223,7 @@ class Studio:
 
     async def _written(self, file: Path) -> None:
         """Waits for what the painter writes last."""
-        if find_spec("tifffile") is None:
+        if not DEEP:
             raise HTTPException(404, "TIFF of 16 bits needs tifffile: pip install 'impasto[huge]'")
         for _ in range(300):
             if file.is_file():
@@ -235,13 +233,10 @@ class Studio:
 
     def _facts(self, job: Job) -> dict[str, Any]:
         """What is told of a job."""
-        order = job.order
-        asked = {"preset": order.preset, "options": order.values, "styles": len(order.styles)}
         return {
             "id": job.id, "state": job.state, "place": self.jobs.place(job), "previews": job.previews,
             "error": job.error, "stopping": job.stopping is not None, "finished": job.picture is not None,
-            "deep": find_spec("tifffile") is not None, "made": job.made, "asked": asked,
-            **job.facts,
+            "deep": DEEP, "made": job.made, **job.facts,
         }  # fmt: skip
 
     async def _order(self, request: Request) -> Order:

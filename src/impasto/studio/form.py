@@ -16,10 +16,10 @@ from impasto.styles import builtin_styles
 EXACT = 2**53  # the largest whole number of JavaScript's that is certain
 PLAIN = ("size", "strength", "color")  # asked for on the page itself, and not among the advanced options
 SAMPLES = {
-    "astronaut.png": "An astronaut",
-    "chelsea.png": "A cat",
-    "coffee.png": "A cup of coffee",
-    "rocket.jpg": "A rocket",
+    "astronaut": ("astronaut.png", "An astronaut"),
+    "chelsea": ("chelsea.png", "A cat"),
+    "coffee": ("coffee.png", "A cup of coffee"),
+    "rocket": ("rocket.jpg", "A rocket"),
 }
 
 
@@ -37,23 +37,19 @@ def form() -> dict[str, Any]:
             {
                 "name": name,
                 "purpose": purpose,
-                "options": {key: _typed(value) for key, value in load_preset(name).items()},
+                "options": {key: typed(value) for key, value in load_preset(name).items()},
             }
             for name, purpose in presets().items()
         ],
         "styles": [{"name": name, "title": title} for name, title in builtin_styles().items()],
-        "samples": [
-            {"name": name.partition(".")[0], "title": SAMPLES[name]}
-            for name in SAMPLES
-            if sample(name.partition(".")[0])
-        ],
+        "samples": [{"name": name, "title": title} for name, (_, title) in SAMPLES.items() if sample(name)],
         "most_styles": MOST_STYLES,
     }
 
 
 def sample(name: str) -> Path | None:
     """The file of a sample photograph, where scikit-image, which has them, is installed. KeyError for no sample."""
-    file = {known.partition(".")[0]: known for known in SAMPLES}[name]
+    file, _ = SAMPLES[name]
     package = importlib.util.find_spec("skimage")
     path = Path(package.origin).with_name("data") / file if package and package.origin else None
     return path if path is not None and path.is_file() else None
@@ -73,29 +69,24 @@ def _fields() -> dict[str, dict[str, Any]]:
             for key in ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "type")
             if key in part
         }
-        label = option_words(name)
+        label, most = option_words(name), known.get("maximum", known.get("exclusiveMaximum"))
+        large = (most or 0) > EXACT
         found[name] = {
-            "name": name, "label": label[0].upper() + label[1:], "help": field.description, "kind": _kind(known),
-            "default": _typed(field.default, text=(_most(known) or 0) > EXACT), "choices": known.get("enum"),
-            "min": known.get("minimum", known.get("exclusiveMinimum")), "max": _most(known),
+            "name": name, "label": label[0].upper() + label[1:], "help": field.description,
+            "kind": "text" if large else _kind(known), "default": typed(field.default, text=large),
+            "choices": known.get("enum"), "min": known.get("minimum", known.get("exclusiveMinimum")), "max": most,
         }  # fmt: skip
     return found
-
-
-def _most(known: dict[str, Any]) -> float | None:
-    return known.get("maximum", known.get("exclusiveMaximum"))
 
 
 def _kind(known: dict[str, Any]) -> str:
     if "enum" in known:
         return "choice"
-    if (_most(known) or 0) > EXACT:
-        return "text"
     return {"integer": "integer", "number": "number", "boolean": "switch"}.get(str(known.get("type")), "text")
 
 
-def _typed(value: object, *, text: bool = False) -> object:
-    """As JSON where the page has a control for it, else as one would type it."""
-    if isinstance(value, bool | int | float) and not text:
+def typed(value: object, *, text: bool = False) -> object:
+    """As JSON where the page has a control for it, else, or where JavaScript would round it, as one would type it."""
+    if isinstance(value, bool | int | float) and not text and abs(value) <= EXACT:
         return value
     return as_typed(tuple(value) if isinstance(value, list) else value)

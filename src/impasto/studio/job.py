@@ -27,7 +27,6 @@ class Job:
     preview: bytes | None = None
     previews: int = 0  # how many there have been
     error: str | None = None
-    version: int = 0  # another one whenever something is new
     stopping: float | None = None  # since when it has been told to stop
     saving: bool = False  # whether its picture is being written
 

@@ -131,7 +131,6 @@ class Jobs:
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def _changed(self, job: Job) -> None:
-        job.version += 1
         for watcher in self._watchers:
             watcher(job)
 
@@ -145,7 +144,6 @@ class Jobs:
 
     def _work(self) -> None:
         """The life of the thread."""
-        swept = time.monotonic()
         while not self._closed:
             if not self._starts():
                 continue
@@ -158,9 +156,6 @@ class Jobs:
                 self._hear_idle()
                 self._wake.wait(TICK)
                 self._wake.clear()
-            if time.monotonic() - swept > 600:
-                swept = time.monotonic()
-                self.sweep()
         if self._process is not None:
             self._process.end()
 

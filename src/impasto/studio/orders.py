@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from impasto.errors import OptionsError
 from impasto.options import OF_MACHINE, Options, make_options
 from impasto.paintings import PAINTINGS
 from impasto.presets import presets
 from impasto.remake import FILE_OPTIONS
-from impasto.studio.pictures import Upload
+
+if TYPE_CHECKING:
+    from impasto.studio.pictures import Upload
 
 # Of files, of this machine, and of its owner: nothing that a page has to say something about
 CLOSED = frozenset({*FILE_OPTIONS, *OF_MACHINE, "device", "precision", "max_pixels", "height", "depth", "profile"})

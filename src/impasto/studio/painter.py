@@ -7,30 +7,29 @@ paints, for ("cancel",). It tells ("ready",), ("begun", facts), ("progress", fac
 
 from __future__ import annotations
 
-import io
 import re
 import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from impasto.errors import ImageError, ImpastoError
+from impasto.srgb import lay_on
 from impasto.studio.orders import Order
+from impasto.studio.shown import DEEP, jpeg
 from impasto.threads import wait_briefly
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from impasto.shared import Shared
     from impasto.transfer import Iterate, Transfer
 
 PREVIEW = 1024  # longest side of a preview, in pixels
 PAUSE = 0.25  # seconds between previews, at least
-QUALITY = 88  # of a preview's JPEG
 PATHS = re.compile(r" '[^']*[/\\\\][^']*'")
 
 
@@ -114,11 +113,10 @@ def _paint(connection: Connection, order: Order, folder: Path, shared: Shared) -
     assert state is not None, "every run has a state"
     connection.send(("saving",))
     connection.send(("painted" if state.last else "stopped", _kept(transfer, state, folder)))
-    if find_spec("tifffile") is not None:  # of the extra "huge"; it takes a while, and nobody waits for it
-        result = transfer.result(state)
-        deep = replace(result.encoding, depth=16)
+    if DEEP:  # it takes a while, and nobody waits for it
+        recipe, deep = transfer.recipe_of(state), replace(transfer.encoding, depth=16)
         with suppress(ImageError, OSError):
-            save_image(state.levels(16), folder / "picture.tiff", recipe=result.recipe, encoding=deep)
+            save_image(state.levels(16), folder / "picture.tiff", recipe=recipe, encoding=deep)
 
 
 def _kept(transfer: Transfer, state: Iterate, folder: Path) -> dict[str, Any]:
@@ -126,25 +124,17 @@ def _kept(transfer: Transfer, state: Iterate, folder: Path) -> dict[str, Any]:
     from impasto.command import command_line
     from impasto.output import save_image
 
-    result = transfer.result(state)
-    recipe = dict(result.recipe)
-    save_image(result.image, folder / "picture.png", recipe=recipe, encoding=replace(result.encoding, depth=8))
+    image, recipe = state.picture(), transfer.recipe_of(state)
+    save_image(image, folder / "picture.png", recipe=recipe, encoding=replace(transfer.encoding, depth=8))
     return {
         "evaluations": state.evaluations, "seconds": state.seconds, "losses": dict(state.losses), "recipe": recipe,
-        "notes": [*transfer.notes, *transfer.mishaps], "width": result.image.width, "height": result.image.height,
+        "notes": [*transfer.notes, *transfer.mishaps], "width": image.width, "height": image.height,
         "command": command_line(recipe, {}, "picture.png"),
     }  # fmt: skip
 
 
 def _preview(picture: Image.Image) -> bytes:
-    from PIL import Image
-
     if max(picture.size) > PREVIEW:
         picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
-    if picture.mode != "RGB":
-        white = Image.new("RGB", picture.size, "white")
-        white.paste(picture, mask=picture.getchannel("A"))
-        picture = white
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
+    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+    return jpeg(lay_on(picture.convert("RGB"), alpha))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ImageError
+from impasto.studio.shown import jpeg
 
 MOST_BYTES = 100 << 20  # of a file
 MOST_PIXELS = 100_000_000
@@ -56,11 +57,15 @@ class Pictures:
         self._known: dict[str, Upload] = {}
         self._lock = threading.Lock()
 
+    def check_room(self) -> None:
+        """OSError where the disk is nearly full: what is painted needs some of it, too."""
+        if shutil.disk_usage(self.folder).free < LEAST_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     async def receive(self, chunks: AsyncIterator[bytes]) -> Path:
         """A file of what comes; TooLargeError, and nothing kept, where that is too much."""
         file, size = self.folder / secrets.token_hex(16), 0
-        if shutil.disk_usage(self.folder).free < LEAST_FREE:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.check_room()
         try:
             with file.open("xb") as target:
                 async for chunk in chunks:
@@ -83,7 +88,7 @@ class Pictures:
         small = file.with_suffix(".jpg")
         try:
             picture = open_picture(file, longest=SHOWN, max_pixels=MOST_PIXELS)
-            picture.shown(SHOWN).save(small, "JPEG", quality=88)
+            small.write_bytes(jpeg(picture.shown(SHOWN)))
         except BaseException as error:
             file.unlink(missing_ok=True)
             small.unlink(missing_ok=True)

@@ -43,9 +43,10 @@ export function show(cells, open) {
   look(cells);
 }
 
+const caption = ({ sheet }) => `${sheet.style} at ${Math.round(sheet.strength * 100)} %`;
+
 function button(cell, open) {
-  const words = `${cell.sheet.style} at ${Math.round(cell.sheet.strength * 100)} %`;
-  const made = element("button", { type: "button", id: `cell-${cell.id}`, "aria-label": `${words}: waiting`, disabled: "" });
+  const made = element("button", { type: "button", id: `cell-${cell.id}`, "aria-label": `${caption(cell)}: waiting`, disabled: "" });
   made.onclick = () => open(cell.id);
   return made;
 }
@@ -66,7 +67,7 @@ async function look(cells) {
 }
 
 function fill(made, cell, job) {
-  const words = `${cell.sheet.style} at ${Math.round(cell.sheet.strength * 100)} %`;
+  const words = caption(cell);
   made.disabled = job.state === "waiting";
   made.setAttribute("aria-label", `${words}: ${job.error ? capital(job.error) : job.state}`);
   made.title = job.error ? capital(job.error) : words;

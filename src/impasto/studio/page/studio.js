@@ -14,7 +14,6 @@ let current = null; // the job on the stage
 let unfollow = () => {};
 let asked = 0; // estimates
 let spoken = "";
-const details = new Map(); // of jobs by id: {photo, names}
 
 let kept = null; // where the browser keeps nothing for us
 function remembered() {
@@ -95,17 +94,20 @@ function stageIsFull() {
 
 by("choices").onsubmit = async (event) => {
   event.preventDefault();
-  if (form.valid()) await paint(order(), by("paint-error"));
+  if (form.valid()) await paint(order(), names(choose.chosen().styles), by("paint-error"));
 };
 
-async function paint(what, error) {
+// What to call the files in a command.
+function names(styles) {
+  return { photo: choose.chosen().photo.name, styles: styles.map((one) => one.name) };
+}
+
+async function paint(what, called, error) {
   error.textContent = "";
   by("paint").disabled = true;
   try {
     const job = await ask("/api/jobs", { method: "POST", json: what });
-    const { photo, styles } = choose.chosen();
-    const names = { photo: photo.name, styles: styles.map((one) => one.name) };
-    remember([...remembered(), { id: job.id, photo: what.content, styles: what.styles, names }]);
+    remember([...remembered(), { id: job.id, photo: what.content, styles: what.styles, names: called }]);
     watch(job.id);
     drawGallery();
     by("stage").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
@@ -120,7 +122,7 @@ async function paint(what, error) {
 // Every chosen painting at four strengths, small: each is a job, and the page only looks at them.
 by("vary").onclick = async () => {
   if (!form.valid()) return;
-  const { photo, styles } = choose.chosen();
+  const { styles } = choose.chosen();
   const error = by("paint-error");
   error.textContent = styles.length > sheet.MOST ? `A sheet has the first ${sheet.MOST} paintings.` : "";
   by("vary").disabled = true;
@@ -128,7 +130,7 @@ by("vary").onclick = async () => {
   try {
     for (const { style, strength, order: what } of sheet.orders(order(), styles)) {
       const job = await ask("/api/jobs", { method: "POST", json: what });
-      mine.push({ id: job.id, photo: what.content, styles: what.styles, names: { photo: photo.name, styles: [style.name] }, sheet: { style: style.name, strength } });
+      mine.push({ id: job.id, photo: what.content, styles: what.styles, names: names([style]), sheet: { style: style.name, strength } });
     }
   } catch (problem) {
     error.textContent = problem.message;
@@ -213,7 +215,7 @@ function ended(job, mine) {
     const sizes = LARGER.filter((one) => one > Math.max(job.width, job.height));
     by("larger").replaceChildren(...(job.state === "done" && mine ? sizes : []).map((size) => {
       const button = choose.element("button", { type: "button", class: "quiet" }, `Paint at ${size}`);
-      button.onclick = () => paint({ content: mine.photo, styles: mine.styles, options: { size }, from: job.id }, by("job-error"));
+      button.onclick = () => paint({ content: mine.photo, styles: mine.styles, options: { size }, from: job.id }, mine.names, by("job-error"));
       return button;
     }));
   }
@@ -223,12 +225,12 @@ function ended(job, mine) {
 
 async function copy(job, mine) {
   let words = job.command;
-  const names = mine?.names;
+  const called = mine?.names;
   const quoted = (name) => /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
-  if (names) {
-    words = words.replace(/\bPHOTO\b/, () => quoted(names.photo));
-    names.styles.forEach((name, index) => {
-      words = words.replace(new RegExp(`\\bSTYLE${names.styles.length > 1 ? index + 1 : ""}\\b`), () => quoted(name));
+  if (called) {
+    words = words.replace(/\bPHOTO\b/, () => quoted(called.photo));
+    called.styles.forEach((name, index) => {
+      words = words.replace(new RegExp(`\\bSTYLE${called.styles.length > 1 ? index + 1 : ""}\\b`), () => quoted(name));
     });
   }
   try {
