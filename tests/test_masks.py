@@ -124,6 +124,15 @@ def test_one_mask_in_colours() -> None:
     assert _shares(divisions) == [(1, 0), (0, 1)]
 
 
+def test_styles_with_the_same_mask_are_mixed_in_it() -> None:
+    """A painting may come twice: mixed here and alone there."""
+    half = Mask({"": 1 - _half(4, 6)}, "other")
+    divisions = divide([_grey(), half, _grey()], [], [1, 2, 3])
+    assert _shares(divisions) == [(1, 0, 3), (0, 2, 0)]
+    assert torch.equal(divisions[0].coverage, _grey().coverage[""])
+    assert [division.strength for division in divisions] == [1, 1]
+
+
 def test_style_masks_in_grey() -> None:
     part = _grey()
     (division,) = divide([], [part], [1])
@@ -232,7 +241,7 @@ def test_a_style_mask_without_a_colour_of_the_content_mask() -> None:
 
 def test_weights_are_strengths_of_regions() -> None:
     """Against their mean, where each region has styles of its own; a style of no weight leaves its region alone."""
-    assert [one.strength for one in divide([_grey(), _grey()], [], [1, 3])] == [0.5, 1.5]
+    assert [one.strength for one in divide([_grey(), _grey(0.5)], [], [1, 3])] == [0.5, 1.5]
     assert [one.strength for one in divide([_coloured("red", "green")], [], [5, 5])] == [1, 1]
     assert divide([], [], [1, 3])[0].strength == 1
     (kept,) = divide([_grey(), _grey(0.5)], [], [0, 3])

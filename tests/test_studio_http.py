@@ -201,7 +201,11 @@ def test_a_sender_that_goes_away(open_studio: tuple[Client, Studio]) -> None:
         ({"styles": ["whirl"] * 9}, "choose a painting"),
         ({"options": {"weights": "/tmp/x.pth"}}, "weights is not for the studio"),
         ({"options": {"init": "/etc/passwd"}}, "init is not for the studio"),
-        ({"options": {"content_mask": ["/etc/passwd"]}}, "content_mask is not for the studio"),
+        ({"options": {"content_mask": ["/etc/passwd"]}}, "a mask is not there"),
+        ({"options": {"content_mask": "mask.png"}}, "content_mask: expected a list of ids"),
+        ({"options": {"style_mask": [["x"]]}}, "a mask is not there"),
+        ({"options": {"style_mask": ["x"] * 17}}, "style_mask: expected a list of ids"),
+        ({"styles": ["whirl"] * 3}, "choose a painting"),
         ({"options": {"device": "cuda"}}, "device is not for the studio"),
         ({"options": {"strength": 7}}, "strength: "),
         ({"options": {"nonsense": 1}}, "there is no option"),
@@ -346,6 +350,47 @@ def test_settings_come_back_from_a_picture(client: Client) -> None:
     assert found["options"] == {"size": 300, "strength": 0.7, "iterations": "9,8", "color": "match"}
     status, _, body = client.ask("POST", "/api/recipes", photo)
     assert (status, json.loads(body)["error"]) == (422, "this picture holds no recipe of Impasto's")
+
+
+def test_masks_are_pictures_told_by_ids(open_studio: tuple[Client, Studio]) -> None:
+    """They are kept for as long as a job needs them, and given back as they came."""
+    client, made = open_studio
+    masks = [_file((60, 40)), _file((30, 20))]
+    ids = [client.json("POST", "/api/pictures", data)["id"] for data in masks]
+    order = _order(client, styles=["whirl", "whirl"], options={"size": Played.ENDLESS, "content_mask": ids})
+    job = client.json("POST", "/api/jobs", order)
+    values = made.jobs.get(job["id"]).order.values
+    assert [Path(file).read_bytes() for file in values["content_mask"]] == masks
+    made.pictures.sweep(time.time() + pictures.AGE + 60)
+    status, headers, data = client.ask("GET", f"/api/pictures/{ids[1]}/file")
+    assert (status, data) == (200, masks[1])
+    assert headers["content-type"] == "application/octet-stream"  # whatever it is, no browser opens it
+    assert headers["content-disposition"].startswith("attachment")
+    client.ask("DELETE", f"/api/jobs/{job['id']}")
+    assert client.ask("GET", "/api/pictures/unknown/file")[0] == 404
+
+
+def test_what_is_painted_with_is_kept_longest(
+    open_studio: tuple[Client, Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, made = open_studio
+    photo, *others = (client.json("POST", "/api/pictures", _file())["id"] for _ in range(3))
+    client.json("POST", "/api/estimates", {"content": photo, "styles": ["whirl"]})
+    monkeypatch.setattr(pictures, "KEPT", 1)
+    made.pictures.sweep()
+    assert client.ask("GET", f"/api/pictures/{photo}")[0] == 200
+    assert [client.ask("GET", f"/api/pictures/{other}")[0] for other in others] == [404, 404]
+
+
+def test_masks_come_back_from_a_picture(client: Client) -> None:
+    import hashlib
+
+    mask = _file((30, 20))
+    name = client.json("POST", "/api/pictures", mask)["id"]
+    hashes = [f"sha256:{hashlib.sha256(mask).hexdigest()}", f"sha256:{'1' * 64}"]
+    recipe = {"content": "0" * 64, "styles": ["0" * 64] * 2, "options": {"content_mask": hashes, "strength": 0.7}}
+    found = client.json("POST", "/api/recipes", _file(**recipe_metadata("PNG", recipe)))
+    assert (found["masks"], found["options"]) == ([name, None], {"strength": 0.7})
 
 
 def test_a_token_beyond_this_machine(tmp_path: Path) -> None:

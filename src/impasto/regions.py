@@ -6,7 +6,7 @@ regions by the palette below, and black is no region.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -84,7 +84,7 @@ def divide(content: Sequence[Mask], style: Sequence[Mask], weights: Sequence[flo
         raise OptionsError(
             f"expected a content mask in grey for each of {_styles(count)}, or one in colours; got {len(content)}"
         )
-    return _one_each([mask.coverage[""] for mask in content], weights, parts)
+    return _of_styles(_same([mask.coverage[""] for mask in content]), weights, parts)
 
 
 def resize(mask: Tensor, height: int, width: int) -> Tensor:
@@ -118,7 +118,8 @@ def _by_colour(content: Mask, style: Sequence[Mask], weights: Sequence[float]) -
                 f"the content mask has {len(labels)} colours ({', '.join(labels)}) and there are {_styles(count)}: "
                 "expected one for each, in this order, or style masks in the same colours"
             )
-        return _one_each([content.coverage[label] for label in labels], weights, (None,) * count)
+        parted = ((content.coverage[label], {number}) for number, label in enumerate(labels))
+        return _of_styles(parted, weights, (None,) * count)
     found = [mask.coverage if not mask.grey else {"white": mask.coverage[""]} for mask in style]
     divisions: list[Division] = []
     for label in labels:
@@ -149,13 +150,25 @@ def _labels(image: Tensor) -> dict[str, Tensor]:
     return {label: part for label, part in found.items() if part.sum() > LEAST * part.numel()}
 
 
-def _one_each(
-    coverages: Sequence[Tensor], weights: Sequence[float], parts: tuple[Tensor | None, ...]
+def _same(coverages: Sequence[Tensor]) -> list[tuple[Tensor, set[int]]]:
+    """Each region once, with the numbers of the styles whose mask it is."""
+    found: list[tuple[Tensor, set[int]]] = []
+    for number, coverage in enumerate(coverages):
+        same = next((numbers for other, numbers in found if torch.equal(other, coverage)), None)
+        if same is None:
+            found.append((coverage, {number}))
+        else:
+            same.add(number)
+    return found
+
+
+def _of_styles(
+    parted: Iterable[tuple[Tensor, set[int]]], weights: Sequence[float], parts: tuple[Tensor | None, ...]
 ) -> list[Division]:
-    """As many regions as styles: each has the style of its number alone."""
+    """Regions of the styles of those numbers, which are mixed where there are several."""
     divisions: list[Division] = []
-    for index, coverage in enumerate(coverages):
-        shares = tuple(weight if place == index else 0.0 for place, weight in enumerate(weights))
+    for coverage, numbers in parted:
+        shares = tuple(weight if number in numbers else 0.0 for number, weight in enumerate(weights))
         divisions += _division(coverage, shares, parts, weights)
     return divisions
 

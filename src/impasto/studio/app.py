@@ -61,6 +61,7 @@ class Studio:
             Route("/api/samples/{name}", self.take_sample, methods=["POST"]),
             Route("/api/pictures", self.upload, methods=["POST"]),
             Route("/api/pictures/{id}", self.picture_shown),
+            Route("/api/pictures/{id}/file", self.picture_file),
             Route("/api/recipes", self.recipe, methods=["POST"]),
             Route("/api/estimates", self.estimate, methods=["POST"]),
             Route("/api/jobs", self.add, methods=["POST"]),
@@ -136,10 +137,15 @@ class Studio:
         """An uploaded picture, small."""
         return FileResponse(_known(self.pictures.get, request).small, media_type="image/jpeg")
 
+    async def picture_file(self, request: Request) -> Response:
+        """An uploaded picture as it came, to be kept: a browser shows nothing of it."""
+        file = _known(self.pictures.get, request).file
+        return FileResponse(file, filename="picture", media_type="application/octet-stream")
+
     async def recipe(self, request: Request) -> Response:
         """The settings inside a picture of Impasto's; the picture itself is not kept."""
         from impasto.recipe import read_recipe
-        from impasto.remake import check_recipe
+        from impasto.remake import check_recipe, file_hashes
         from impasto.styles import kept_styles
 
         file = await self.intake.received(chunks_of(request))
@@ -153,7 +159,8 @@ class Studio:
         known = await run_in_threadpool(kept_styles)
         found = [known.get(digest) or _id(self.pictures.by_hash(digest)) for digest in recipe["styles"]]
         content = self.pictures.by_hash(recipe["content"] or "")
-        facts = {"options": settings(recipe), "content": content and content.facts, "styles": found}
+        masks = [_id(self.pictures.by_hash(one)) for one in file_hashes(recipe["options"].get("content_mask"))]
+        facts = {"options": settings(recipe), "content": content and content.facts, "styles": found, "masks": masks}
         return JSONResponse(facts)
 
     async def estimate(self, request: Request) -> Response:
@@ -241,7 +248,7 @@ class Studio:
 
     async def _order(self, request: Request) -> Order:
         data = await json_of(request)
-        return await run_in_threadpool(parse, data, self.pictures.get, self._picture_of)
+        return await run_in_threadpool(parse, data, self.pictures.used, self._picture_of)
 
     def _picture_of(self, name: str) -> Path:
         picture = self.jobs.get(name).picture

@@ -106,7 +106,7 @@ class Jobs:
         """What jobs that are not over have to find."""
         with self._lock:
             orders = [job.order for job in self._jobs.values() if not job.over]
-        return {file for order in orders for file in (order.content, *order.styles, order.continued) if file}
+        return {file for order in orders for file in order.files}
 
     def sweep(self, now: float | None = None) -> None:
         """Removes what ended a day ago, and the oldest where there are too many."""

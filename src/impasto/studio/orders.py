@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 # Of files, of this machine, and of its owner: nothing that a page has to say something about
 CLOSED = frozenset({*FILE_OPTIONS, *OF_MACHINE, "device", "precision", "max_pixels", "height", "depth", "profile"})
-MOST_STYLES = 8
+MASKS = ("content_mask", "style_mask")  # but these may be said, by the ids of pictures
+MOST_STYLES = 8  # paintings
+MOST_TIMES = 2  # that each of them comes: in a mixture, and alone in a region
 LARGEST = 8192  # pixels
 MOST_VALUES = 8192  # characters of options as JSON
 
@@ -36,6 +38,12 @@ class Order:
     values: dict[str, Any]  # of options
     continued: str | None = None  # the file of a picture to go on from
 
+    @property
+    def files(self) -> set[str]:
+        """What has to be there to paint it, and the names of built-in styles."""
+        masks = [file for name in MASKS for file in self.values.get(name, ())]
+        return {self.content, *self.styles, *masks, *([self.continued] if self.continued else [])}
+
     def options(self) -> Options:
         """Those of a picture from the start. OptionsError in one sentence if they are impossible."""
         return make_options(self.preset, **self.values)
@@ -46,7 +54,8 @@ def parse(data: object, picture: Callable[[str], Upload], finished: Callable[[st
 
     Args:
         data: {"content": id, "styles": [id or name of a built-in style], "preset": name, "options": {name: value},
-            "from": id of a finished picture to go on from}; the last three may be missing.
+            "from": id of a finished picture to go on from}; the last three may be missing. A painting may come
+            twice, with masks that say where: those options are lists of ids.
         picture, finished: a picture that was uploaded, and the file of one that was painted, by their ids; KeyError
             if there is none.
 
@@ -60,16 +69,16 @@ def parse(data: object, picture: Callable[[str], Upload], finished: Callable[[st
         raise OptionsError(f"an order has no {str(unknown[0])[:40]!r}")
     content = _found(data.get("content"), picture, "the photograph")
     styles = data.get("styles")
-    if not isinstance(styles, list) or not 1 <= len(styles) <= MOST_STYLES:
+    names = [_text(one) for one in styles] if isinstance(styles, list) else []
+    if not names or len(set(names)) > MOST_STYLES or max(map(names.count, names)) > MOST_TIMES:
         raise OptionsError(f"choose a painting to paint like, or up to {MOST_STYLES}")
-    found = [
-        one if one in PAINTINGS else str(_found(one, picture, "the painting").file) for one in map(_text, styles)
-    ]
+    found = [one if one in PAINTINGS else str(_found(one, picture, "the painting").file) for one in names]
     source, preset = data.get("from"), _preset(data.get("preset"))
     continued = None if source is None else str(_found(source, finished, "the picture to go on from"))
     if continued is not None and preset is not None:
         raise OptionsError("preset: a picture that is gone on from brings its own options")
-    order = Order(str(content.file), tuple(found), preset, _values(data.get("options", {})), continued)
+    values = _values(data.get("options", {}), picture)
+    order = Order(str(content.file), tuple(found), preset, values, continued)
     options = order.options()
     if options.longest(content.height, content.width) > LARGEST:
         raise OptionsError(f"size: the studio paints up to {LARGEST} pixels a side, and the command line more")
@@ -97,12 +106,17 @@ def _preset(name: object) -> str | None:
     return name
 
 
-def _values(values: object) -> dict[str, Any]:
+def _values(values: object, picture: Callable[[str], Upload]) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise OptionsError("options: expected a JSON object of names and values")
     if len(json.dumps(values)) > MOST_VALUES:
         raise OptionsError(f"options: expected at most {MOST_VALUES:,} characters of them")
-    for name in values:
-        if name in CLOSED:
+    found = {str(name): value for name, value in values.items() if value not in (None, "")}
+    for name, value in found.items():
+        if name in MASKS:
+            if not isinstance(value, list) or len(value) > MOST_STYLES * MOST_TIMES:
+                raise OptionsError(f"{name}: expected a list of ids of pictures")
+            found[name] = [str(_found(one, picture, "a mask").file) for one in value]
+        elif name in CLOSED:
             raise OptionsError(f"{name} is not for the studio: use the command line")
-    return {str(name): value for name, value in values.items() if value not in (None, "")}
+    return found

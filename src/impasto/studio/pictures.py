@@ -18,7 +18,7 @@ from impasto.studio.shown import jpeg
 
 MOST_BYTES = 100 << 20  # of a file
 MOST_PIXELS = 100_000_000
-KEPT = 100  # pictures, at most; the oldest go first
+KEPT = 100  # pictures, at most; those that were not painted with for the longest go first
 AGE = 24 * 3600.0  # seconds after which one is swept away
 LEAST_FREE = 500 << 20  # bytes that are left on the disk
 SHOWN = 1024  # longest side of what the page shows
@@ -111,13 +111,19 @@ class Pictures:
         with self._lock:
             return self._known[name]
 
+    def used(self, name: str) -> Upload:
+        """The same for a picture to be painted with: it is kept for longer."""
+        with self._lock:
+            upload = self._known[name] = self._known.pop(name)  # the last one
+            return upload
+
     def by_hash(self, sha256: str) -> Upload | None:
         """A picture by the hash of its file, as a recipe names it."""
         with self._lock:
             return next((one for one in self._known.values() if one.sha256 == sha256), None)
 
     def sweep(self, now: float | None = None) -> None:
-        """Removes what came a day ago, and the oldest where there are too many."""
+        """Removes what came a day ago, and where there are too many those that are not used."""
         now = time.time() if now is None else now
         needed = self._needed()
         with self._lock:
