@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from studioplay import Client, studio
@@ -138,11 +139,15 @@ def test_it_fits_and_is_accessible(browser: Any, client: Client, photograph: Pat
     page.goto(f"http://127.0.0.1:{client.port}/")
     _begin(page, photograph)
     page.locator("summary").click()
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    results = axe.Axe().run(page)
-    serious = [one for one in results.response["violations"] if one["impact"] in ("serious", "critical")]
-    assert not serious, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious]
+    page.locator("#styles button").nth(1).click()
+    for state in ("choosing", "brushing"):
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+        results = axe.Axe().run(page)
+        serious = [one for one in results.response["violations"] if one["impact"] in ("serious", "critical")]
+        assert not serious, (state, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious])
+        if state == "choosing":
+            page.locator("#regions-open").click()
     context.close()
 
 
@@ -194,6 +199,144 @@ def test_the_buttons_stay_where_they_are(page: Page, photograph: Path) -> None:
     assert page.locator("#vary").bounding_box() == before
     expect(page.locator("#cost")).to_contain_text("pixels", timeout=PATIENCE)
     assert page.locator("#vary").bounding_box() == before
+
+
+def _brush(page: Page, *places: tuple[float, float]) -> None:
+    """Through places of the photograph, in fractions of it."""
+    box = page.locator("#after").bounding_box()
+    assert box is not None
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def test_what_is_brushed_stays_the_photograph(page: Page, photograph: Path, tmp_path: Path) -> None:
+    """The mask can be kept, and comes back with the settings of the picture."""
+    _begin(page, photograph)
+    page.locator("summary").click()
+    page.locator("#option-iterations").fill("3")
+    page.locator("#option-iterations").press("Tab")
+    page.locator("#regions-open").click()
+    expect(page.get_by_label("Keep the photograph")).to_be_checked()
+    _brush(page, (0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6), (0.4, 0.5), (0.6, 0.5))
+    page.locator("#brush-done").click()
+    expect(page.locator("#regions-shown")).to_contain_text("% stays as it is")
+    shares = page.locator("#regions-shown").text_content()
+    page.locator("#paint").click()
+    expect(page.locator("#facts")).to_contain_text("256 × 192 pixels", timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.get_by_text("Mask", exact=True).click()
+    assert download.value.suggested_filename == "mask-1.png"
+    mask = np.asarray(Image.open(download.value.path()).convert("L"), dtype=float)
+    assert mask.shape == (330, 440)
+    assert (mask[165, 220], mask[5, 5]) == (0, 255)
+    with page.expect_download() as download:
+        page.locator("#get-png").click()
+    painted = tmp_path / "painted.png"
+    download.value.save_as(painted)
+    with Image.open(photograph) as image:
+        before = np.asarray(image.convert("RGB").resize((256, 192), Image.Resampling.BICUBIC), dtype=float)
+    change = np.abs(np.asarray(Image.open(painted), dtype=float) - before).mean(2)
+    assert change[80:112, 106:150].mean() < 4  # resampled otherwise, and no more
+    assert change[:40].mean() > 12
+    page.reload()
+    page.locator("#recipe-file").set_input_files(painted)
+    expect(page.locator("#settings")).to_have_text("The settings are those of painted.png.")
+    expect(page.locator("#regions-shown")).to_have_text(str(shares))
+
+
+def test_regions_by_the_keyboard(page: Page, photograph: Path) -> None:
+    """Two paintings, one of them alone in a part; strokes are taken back one by one."""
+    _begin(page, photograph)
+    page.locator("#styles button").nth(1).click()
+    page.locator("#regions-open").click()
+    expect(page.locator("#canvas")).to_be_focused()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.locator("#says")).to_have_text("Keep the photograph, 60 % from the left and 50 % from the top")
+    page.get_by_label("pointillist").check()
+    page.locator("#brush-fill").click()
+    page.locator("#brush-done").click()
+    shown = page.locator("#regions-shown")
+    expect(shown).to_have_text("100 % is painted with pointillist.")
+    page.locator("#regions-open").click()
+    page.locator("#canvas").press("Control+z")
+    page.locator("#brush-done").click()
+    expect(shown).to_contain_text("stays as it is")
+    expect(shown).to_contain_text("is painted with all of them")
+    page.locator("#styles button").nth(0).click()  # one of the two is left
+    expect(shown).to_contain_text("% is painted.")
+    page.locator("#regions-open").click()
+    page.locator("#brush-fill").click()
+    page.locator("#paint").click()  # which ends the brushing
+    expect(page.locator("#brush")).to_be_hidden()
+    expect(page.locator("#paint-error")).to_contain_text("Nothing is left to paint")
+    page.locator("#photo-file").set_input_files(photograph)
+    expect(shown).to_have_text("The whole photograph is painted.")
+
+
+def test_a_second_finger_takes_the_stroke_back(page: Page, photograph: Path) -> None:
+    """It was to move the picture, or to enlarge it."""
+    _begin(page, photograph)
+    page.locator("#regions-open").click()
+    page.evaluate(
+        """() => {
+            const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+            canvas.setPointerCapture = () => {};
+            const finger = (name, pointerId, x, y) => canvas.dispatchEvent(new PointerEvent(name, {
+                pointerId, clientX: box.left + x, clientY: box.top + y, pointerType: "touch", bubbles: true }));
+            finger("pointerdown", 1, 300, 200);
+            finger("pointermove", 1, 320, 200);
+            finger("pointerdown", 2, 400, 200);
+            finger("pointermove", 2, 500, 200);
+            finger("pointerup", 1, 320, 200);
+            finger("pointerup", 2, 500, 200);
+        }"""
+    )
+    expect(page.locator("#brush-undo")).to_be_disabled()
+    page.locator("#brush-done").click()
+    expect(page.locator("#regions-shown")).to_have_text("The whole photograph is painted.")
+
+
+def test_regions_of_two_paintings(page: Page, photograph: Path, client: Client) -> None:
+    """The mixture has one mask for both; a sheet, whose pictures have one painting each, keeps what is kept."""
+    _begin(page, photograph)
+    page.locator("#styles button").nth(1).click()
+    page.locator("summary").click()
+    page.locator("#option-iterations").fill("1")
+    page.locator("#option-style_weights").fill("2,1")
+    page.locator("#option-style_weights").press("Tab")
+    page.locator("#regions-open").click()
+    _brush(page, (0.36, 0.39), (0.73, 0.43))
+    page.get_by_label("whirl").check()
+    page.locator("#brush-soft").uncheck()
+    _brush(page, (0.1, 0.8), (0.9, 0.8))
+    _keep(page, "brush")
+    sent: list[dict[str, Any]] = []
+    page.on("request", lambda asked: sent.append(asked.post_data_json) if asked.url.endswith("/api/jobs") else None)
+    page.locator("#paint").click()
+    expect(page.locator("#facts")).to_contain_text("256 × 192 pixels", timeout=PATIENCE)
+    order = sent.pop()
+    assert order["styles"] == ["whirl", "pointillist", "whirl"]
+    mixed, same, own = order["options"]["content_mask"]
+    assert mixed == same != own
+    assert order["options"]["style_weights"] == "2,1,2"
+    expect(page.locator("#masks a")).to_have_count(2)
+    page.locator("#larger button").first.click()
+    expect(page.locator("#facts")).to_contain_text("512 × 384 pixels", timeout=PATIENCE)
+    assert sent.pop()["options"] == {"size": 512, "content_mask": [mixed, same, own]}
+    page.locator("#vary").click()
+    expect(page.locator("#sheet-cells img")).to_have_count(8, timeout=PATIENCE)
+    (kept,) = {one["options"]["content_mask"][0] for one in sent}
+    assert len(sent) == 8
+    assert kept not in (mixed, own)
+    status, _, data = client.ask("GET", f"/api/pictures/{kept}/file")
+    mask = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
+    assert status == 200
+    assert (mask[135, 242], mask[264, 220]) == (0, 255)
 
 
 def test_a_sheet_of_variations(page: Page, photograph: Path) -> None:

@@ -32,9 +32,10 @@ from impasto.studio.shown import DEEP, convert, settings, style_thumbnail, thumb
 
 SWEEP = 600.0  # seconds between two looks for pictures that are a day old
 KINDS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff"}
+MODULES = ("studio", "api", "choose", "form", "layers", "memory", "regions", "result", "sheet", "viewer")
 PAGE = {
     "index.html": "text/html", "studio.css": "text/css", "icon.svg": "image/svg+xml",
-    **{f"{name}.js": "text/javascript" for name in ("studio", "api", "choose", "form", "sheet", "viewer")},
+    **{f"{name}.js": "text/javascript" for name in MODULES},
 }  # fmt: skip
 
 
@@ -140,7 +141,8 @@ class Studio:
     async def picture_file(self, request: Request) -> Response:
         """An uploaded picture as it came, to be kept: a browser shows nothing of it."""
         file = _known(self.pictures.get, request).file
-        return FileResponse(file, filename="picture", media_type="application/octet-stream")
+        headers = {"Content-Disposition": "attachment"}  # without a name: the page's link gives it one
+        return FileResponse(file, media_type="application/octet-stream", headers=headers)
 
     async def recipe(self, request: Request) -> Response:
         """The settings inside a picture of Impasto's; the picture itself is not kept."""

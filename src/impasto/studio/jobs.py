@@ -278,4 +278,5 @@ class Jobs:
         except (EOFError, OSError):
             pass
         self._restart()  # whatever it says now is an answer to nothing
-        answer("not to be told")
+        if not self._closed:  # else nobody listens
+            answer("not to be told")

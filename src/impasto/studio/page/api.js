@@ -63,3 +63,10 @@ export function follow(id, told, lost) {
 export function over(job) {
   return ["done", "stopped", "failed"].includes(job.state);
 }
+
+export function clock(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes} min ${String(whole % 60).padStart(2, "0")} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

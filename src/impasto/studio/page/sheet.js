@@ -12,9 +12,11 @@ const place = document.getElementById("sheet");
 const table = document.getElementById("sheet-cells");
 let timer;
 
-// The orders of a sheet, row by row, as the page's order would have them with one painting and that strength.
-export function orders(order, styles) {
-  const { content_weight, ...options } = order.options; // the dial is what varies
+// The orders of a sheet, row by row, as the page's order would have them with one painting and that strength. `kept`
+// is the mask of what is painted, where something is not: a painting alone has no region of its own.
+export function orders(order, styles, kept) {
+  const { content_weight, style_weights, content_mask, ...options } = order.options; // the dial is what varies
+  if (kept) options.content_mask = [kept];
   return styles.slice(0, MOST).flatMap((style) => STRENGTHS.map((strength) => ({
     style, strength, order: { ...order, styles: [style.id], options: { ...options, strength, size: SIZE } },
   })));

@@ -1,59 +1,41 @@
 // The page: what is chosen is sent as an order, and its job is followed to the picture.
 
-import { ask, capital, follow, over } from "/page/api.js";
+import { ask, capital, clock, follow, over } from "/page/api.js";
 import * as choose from "/page/choose.js";
 import * as form from "/page/form.js";
+import { entry, remember, remembered } from "/page/memory.js";
+import * as regions from "/page/regions.js";
+import * as result from "/page/result.js";
 import * as sheet from "/page/sheet.js";
 import { show } from "/page/viewer.js";
 
-const KEY = "impasto-jobs"; // ids of the jobs of this browser, the newest last
-const LARGER = [512, 1024, 2048, 4096];
 const by = (id) => document.getElementById(id);
 
 let current = null; // the job on the stage
+let newest = null; // what was told of it last
 let unfollow = () => {};
 let asked = 0; // estimates
 let spoken = "";
-
-let kept = null; // where the browser keeps nothing for us
-function remembered() {
-  if (kept) return kept;
-  try {
-    const found = JSON.parse(localStorage.getItem(KEY));
-    return Array.isArray(found) ? found.filter((one) => typeof one?.id === "string") : [];
-  } catch {
-    return [];
-  }
-}
-
-function remember(jobs) {
-  const newest = jobs.slice(-60);
-  try {
-    localStorage.setItem(KEY, JSON.stringify(newest));
-  } catch {
-    kept = newest;
-  }
-}
 
 function say(words) {
   if (words !== spoken) by("says").textContent = spoken = words;
 }
 
-function clock(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${String(whole % 60).padStart(2, "0")} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-function order() {
-  const { photo, styles } = choose.chosen();
-  return { content: photo.id, styles: styles.map((one) => one.id), ...form.values() };
+// What is to be sent, with the masks of the regions, which are sent before.
+async function order() {
+  const { photo, styles: chosen } = choose.chosen();
+  const what = { content: photo.id, ...form.values() };
+  const { styles, masks, kept } = await regions.ready();
+  if (masks.length) what.options.content_mask = masks;
+  const weights = what.options.style_weights?.split(",");
+  if (weights?.length === chosen.length) what.options.style_weights = styles.map((one) => weights[chosen.indexOf(one)]).join();
+  return { order: { ...what, styles: styles.map((one) => one.id) }, names: names(styles), kept };
 }
 
 function changed() {
   by("settings").textContent = "";
   const { photo, styles } = choose.chosen();
+  regions.adapt({ photo, styles });
   by("paint").disabled = by("vary").disabled = !photo.id || !styles.length;
   by("paint-error").textContent = form.blame("");
   by("cost").textContent = photo.id ? "" : "Choose a photograph to begin.";
@@ -64,11 +46,12 @@ function changed() {
 let timer;
 function estimate() {
   clearTimeout(timer);
+  if (regions.brushing()) return; // when it is done
   timer = setTimeout(async () => {
     const number = ++asked;
     by("cost").textContent = "Working out what it will take …";
     try {
-      const cost = await ask("/api/estimates", { method: "POST", json: order() });
+      const cost = await ask("/api/estimates", { method: "POST", json: (await order()).order });
       if (number !== asked) return;
       by("cost").textContent = cost.untold
         ? `What it will take is ${cost.untold}.`
@@ -94,7 +77,8 @@ function stageIsFull() {
 
 by("choices").onsubmit = async (event) => {
   event.preventDefault();
-  if (form.valid()) await paint(order(), names(choose.chosen().styles), by("paint-error"));
+  regions.close();
+  if (form.valid()) await paint(order, by("paint-error"));
 };
 
 // What to call the files in a command.
@@ -102,12 +86,13 @@ function names(styles) {
   return { photo: choose.chosen().photo.name, styles: styles.map((one) => one.name) };
 }
 
-async function paint(what, called, error) {
+async function paint(make, error) {
   error.textContent = "";
   by("paint").disabled = true;
   try {
+    const { order: what, names: called } = await make();
     const job = await ask("/api/jobs", { method: "POST", json: what });
-    remember([...remembered(), { id: job.id, photo: what.content, styles: what.styles, names: called }]);
+    remember([...remembered(), entry(job, what, called)]);
     watch(job.id);
     drawGallery();
     by("stage").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
@@ -121,22 +106,24 @@ async function paint(what, called, error) {
 
 // Every chosen painting at four strengths, small: each is a job, and the page only looks at them.
 by("vary").onclick = async () => {
+  regions.close();
   if (!form.valid()) return;
   const { styles } = choose.chosen();
   const error = by("paint-error");
   error.textContent = styles.length > sheet.MOST ? `A sheet has the first ${sheet.MOST} paintings.` : "";
   by("vary").disabled = true;
-  const mine = remembered().filter((one) => !one.sheet);
+  const known = remembered().filter((one) => !one.sheet);
   try {
-    for (const { style, strength, order: what } of sheet.orders(order(), styles)) {
+    const { order: whole, kept } = await order();
+    for (const { style, strength, order: what } of sheet.orders(whole, styles, kept)) {
       const job = await ask("/api/jobs", { method: "POST", json: what });
-      mine.push({ id: job.id, photo: what.content, styles: what.styles, names: names([style]), sheet: { style: style.name, strength } });
+      known.push({ ...entry(job, what, names([style])), sheet: { style: style.name, strength } });
     }
   } catch (problem) {
     error.textContent = problem.message;
   }
   for (const old of remembered().filter((one) => one.sheet)) ask(`/api/jobs/${old.id}`, { method: "DELETE" }).catch(() => {});
-  remember(mine);
+  remember(known);
   showSheet();
   by("vary").disabled = false;
 };
@@ -146,8 +133,10 @@ function showSheet() {
 }
 
 function watch(id) {
+  regions.close();
   unfollow();
   current = id;
+  newest = null;
   by("job-error").textContent = "";
   by("notes").replaceChildren();
   by("result").hidden = true;
@@ -167,16 +156,9 @@ function forget(id) {
 
 function told(job) {
   if (job.id !== current) return;
+  newest = job;
   const mine = remembered().find((one) => one.id === job.id);
-  if (job.width && (job.previews || job.finished)) {
-    stageIsFull();
-    const address = job.finished ? `/api/jobs/${job.id}/picture.png` : `/api/jobs/${job.id}/preview?${job.previews}`;
-    by("tools").hidden = !mine;
-    show({
-      picture: address, photograph: mine && `/api/pictures/${mine.photo}`, width: job.width, height: job.height,
-      words: job.finished ? "The painting" : "The painting as it emerges",
-    });
-  }
+  if (!regions.brushing()) showJob(job, mine);
   if (over(job) && by("progress").contains(document.activeElement)) by("stage").focus({ preventScroll: true });
   by("progress").hidden = over(job);
   by("bar").toggleAttribute("value", true);
@@ -190,6 +172,30 @@ function told(job) {
   else say(job.state === "waiting" ? where(job) : `Painting at ${job.scale ?? "the first"} pixels`);
 }
 
+function showJob(job, mine) {
+  if (!job.width || !(job.previews || job.finished)) return;
+  stageIsFull();
+  const address = job.finished ? `/api/jobs/${job.id}/picture.png` : `/api/jobs/${job.id}/preview?${job.previews}`;
+  by("tools").hidden = !mine;
+  show({
+    picture: address, photograph: mine && `/api/pictures/${mine.photo}`, width: job.width, height: job.height,
+    words: job.finished ? "The painting" : "The painting as it emerges",
+  });
+}
+
+// What lies on the stage when brushing begins or ends.
+function onStage() {
+  if (regions.brushing()) {
+    showPhotograph();
+    by("tools").hidden = false;
+    return;
+  }
+  by("tools").hidden = true;
+  if (newest) showJob(newest, remembered().find((one) => one.id === current));
+  else showPhotograph();
+  estimate();
+}
+
 function where(job) {
   if (job.stopping) return "Stopping …";
   if (job.state === "waiting") return job.place > 1 ? `Waiting: ${job.place - 1} before it` : "Waiting: next";
@@ -200,46 +206,15 @@ function where(job) {
 
 function ended(job, mine) {
   by("result").hidden = !job.finished && !job.previews;
-  by("as").hidden = by("larger").hidden = !job.finished;
+  by("as").hidden = by("larger").hidden = by("masks").hidden = !job.finished;
   if (!job.finished && job.previews) {
     by("facts").replaceChildren("Ended in the middle of a step: its ");
     by("facts").append(choose.element("a", { href: `/api/jobs/${job.id}/preview`, download: "impasto-preview.jpg" }, "last preview"), " is what there is.");
   }
   say({ done: "The picture is done", stopped: "Stopped", failed: "It could not be painted" }[job.state]);
-  if (job.finished) {
-    for (const kind of ["png", "jpg", "webp", "tiff"]) by(`get-${kind}`).href = `/api/jobs/${job.id}/picture.${kind}`;
-    by("get-tiff").hidden = !job.deep;
-    const how = job.state === "stopped" ? `Stopped after ${job.evaluations} evaluations` : `Painted in ${clock(job.seconds)}`;
-    by("facts").textContent = `${how}, ${job.width} × ${job.height} pixels`;
-    by("copy").onclick = () => copy(job, mine);
-    const sizes = LARGER.filter((one) => one > Math.max(job.width, job.height));
-    by("larger").replaceChildren(...(job.state === "done" && mine ? sizes : []).map((size) => {
-      const button = choose.element("button", { type: "button", class: "quiet" }, `Paint at ${size}`);
-      button.onclick = () => paint({ content: mine.photo, styles: mine.styles, options: { size }, from: job.id }, mine.names, by("job-error"));
-      return button;
-    }));
-  }
+  if (job.finished) result.show(job, mine, (make) => paint(make, by("job-error")));
   drawGallery();
   if (choose.chosen().photo.id) estimate();
-}
-
-async function copy(job, mine) {
-  let words = job.command;
-  const called = mine?.names;
-  const quoted = (name) => /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
-  if (called) {
-    words = words.replace(/\bPHOTO\b/, () => quoted(called.photo));
-    called.styles.forEach((name, index) => {
-      words = words.replace(new RegExp(`\\bSTYLE${called.styles.length > 1 ? index + 1 : ""}\\b`), () => quoted(name));
-    });
-  }
-  try {
-    await navigator.clipboard.writeText(words);
-    by("copy").textContent = "Copied";
-    setTimeout(() => { by("copy").textContent = "Copy as command"; }, 1500);
-  } catch {
-    by("facts").textContent = words;
-  }
 }
 
 by("stop").onclick = async () => {
@@ -279,23 +254,33 @@ by("recipe-file").onchange = async (event) => {
   by("paint-error").textContent = "";
   try {
     const found = await ask("/api/recipes", { method: "POST", body: file });
-    form.set(found.options);
     const styled = choose.chooseStyles(found.styles);
+    if (found.options.style_weights) found.options.style_weights = styled ? reordered(found) : "";
+    form.set(found.options);
     if (found.content) choose.setPhoto(found.content, "the same photograph");
-    const missing = [found.content ? null : "the photograph", styled ? null : "its painting"].filter(Boolean);
-    const rest = missing.length ? ` Choose ${missing.join(" and ")} again: a picture does not hold them.` : "";
+    const masked = found.masks.length > 0, whole = found.content && styled && found.masks.every(Boolean);
     changed();
+    if (masked && whole) await regions.load(found.styles, found.masks);
+    const missing = [found.content ? null : "the photograph", styled ? null : "its painting"].filter(Boolean);
+    const rest = missing.length ? ` Choose ${missing.join(" and ")} again: a picture does not hold them.` : masked && !whole ? " Its regions are to be brushed again: a picture does not hold them." : "";
     by("settings").textContent = `The settings are those of ${file.name}.${rest}`;
   } catch (error) {
     by("paint-error").textContent = error.message;
   }
 };
 
+// The weights of the paintings as the page has them in a row, from a recipe that may name them otherwise, and twice.
+function reordered({ styles, options }) {
+  const weights = options.style_weights.split(",");
+  return choose.chosen().styles.map((one) => weights[styles.indexOf(one.id)]).join();
+}
+
 async function start() {
   try {
     const definition = await ask("/api/form");
     form.start(definition, changed);
     choose.start(definition, changed);
+    regions.start(onStage, say);
   } catch (error) {
     by("paint-error").textContent = error.message;
     return;

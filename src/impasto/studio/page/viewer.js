@@ -1,8 +1,10 @@
-// The picture on the stage: whole or magnified, moved by hand or by keys, and beside it the photograph.
+// The picture on the stage: whole or magnified, moved by hand or by keys, and beside it the photograph. A tool may take
+// one finger and the keys for itself: two fingers, the wheel and the other buttons of a mouse move the picture still.
 
 const canvas = document.getElementById("canvas");
 const after = document.getElementById("after");
 const before = document.getElementById("before");
+const regions = document.getElementById("regions");
 const clip = document.getElementById("before-clip");
 const divider = document.getElementById("divider");
 const compare = document.getElementById("compare");
@@ -10,6 +12,8 @@ const compare = document.getElementById("compare");
 let zoom = null; // screen pixels of a pixel of the picture; null: as large as the whole fits
 let full = { width: 0, height: 0 }; // of the finished picture: previews are shown in its place
 let at = { x: 0, y: 0 };
+let tool = null; // { down, move, up, cancel, hover } of a place in fractions of the picture, and key(event)
+let held = null; // the finger that it has
 
 export function show({ picture, photograph, width, height, words }) {
   if (full.width !== width || full.height !== height) zoom = null;
@@ -17,6 +21,12 @@ export function show({ picture, photograph, width, height, words }) {
   if (picture) swap(after, picture);
   if (photograph) swap(before, photograph);
   canvas.setAttribute("aria-label", words);
+  place();
+}
+
+export function use(next) {
+  tool = next;
+  canvas.classList.toggle("tooled", tool !== null);
   place();
 }
 
@@ -37,9 +47,9 @@ function place() {
   if (!full.width || !canvas.clientWidth) return;
   const scale = zoom ?? fitting();
   const width = Math.max(1, full.width * scale), height = Math.max(1, full.height * scale);
-  at.x = held(at.x, width, canvas.clientWidth);
-  at.y = held(at.y, height, canvas.clientHeight);
-  for (const image of [after, before]) {
+  at.x = within(at.x, width, canvas.clientWidth);
+  at.y = within(at.y, height, canvas.clientHeight);
+  for (const image of [after, before, regions]) {
     image.style.width = `${width}px`;
     image.style.height = `${height}px`;
     image.style.transform = `translate(${at.x}px, ${at.y}px)`;
@@ -54,7 +64,7 @@ function place() {
 }
 
 // Where a picture of that length lies: in the middle if it is shorter than the canvas, else never away from its ends.
-function held(offset, length, room) {
+function within(offset, length, room) {
   return length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, offset));
 }
 
@@ -82,14 +92,34 @@ canvas.addEventListener("wheel", (event) => {
   zoomTo(current() * Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
 }, { passive: false });
 
+function spot(event) {
+  const box = canvas.getBoundingClientRect(), scale = zoom ?? fitting();
+  return { x: (event.clientX - box.left - at.x) / (full.width * scale), y: (event.clientY - box.top - at.y) / (full.height * scale) };
+}
+
 const fingers = new Map();
 canvas.addEventListener("pointerdown", (event) => {
   canvas.setPointerCapture(event.pointerId);
   fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+  if (tool && fingers.size === 1 && event.button === 0) {
+    held = event.pointerId;
+    tool.down(spot(event));
+  } else if (held !== null) { // a second finger: it was to move the picture
+    held = null;
+    tool?.cancel();
+  }
 });
 canvas.addEventListener("pointermove", (event) => {
   const last = fingers.get(event.pointerId);
-  if (!last) return;
+  if (held === event.pointerId) {
+    const parts = event.getCoalescedEvents?.() ?? [];
+    for (const part of parts.length ? parts : [event]) tool?.move(spot(part));
+    return;
+  }
+  if (!last) {
+    tool?.hover(spot(event));
+    return;
+  }
   const now = { x: event.clientX, y: event.clientY };
   const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
   if (other) {
@@ -102,9 +132,21 @@ canvas.addEventListener("pointermove", (event) => {
   fingers.set(event.pointerId, now);
   place();
 });
-for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => fingers.delete(event.pointerId));
+for (const name of ["pointerup", "pointercancel"]) {
+  canvas.addEventListener(name, (event) => {
+    fingers.delete(event.pointerId);
+    if (held !== event.pointerId) return;
+    held = null;
+    if (name === "pointerup") tool?.up();
+    else tool?.cancel();
+  });
+}
 
 canvas.addEventListener("keydown", (event) => {
+  if (tool?.key(event)) {
+    event.preventDefault();
+    return;
+  }
   const step = 60;
   const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
   if (moves[event.key]) {
