@@ -141,6 +141,18 @@ def test_estimates_are_told_when_nothing_is_painted(jobs: Jobs) -> None:
     jobs.stop(wait_for(job, "painting"))
 
 
+@pytest.mark.parametrize("size", [Played.ENDLESS, Played.HANGS])
+def test_an_estimate_gives_way_to_a_job(jobs: Jobs, size: int) -> None:
+    """The first one times the machine: a picture is not held up by that, even where nobody listens."""
+    answers: list[Any] = []
+    jobs.estimate(_order(size), answers.append)
+    time.sleep(0.2)
+    begun = time.monotonic()
+    wait_for(jobs.add(_order()), "done")
+    assert time.monotonic() - begun < 3
+    assert answers == [module.BUSY]
+
+
 def test_closing_leaves_nothing(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path / "jobs", Played)
     wait_for(jobs.add(_order()), "done")

@@ -1,14 +1,17 @@
 """`impasto studio` as a program: where it opens, how it ends, and that a painter which is killed costs a job only."""
 
 import http.client
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,7 +21,9 @@ from studioplay import Client, studio, wait_for
 
 from impasto.cli.group import run as run_command
 from impasto.cli.signals import Interrupts
-from impasto.studio.jobs import CRASHED
+from impasto.studio.job import Job
+from impasto.studio.jobs import BUSY, CRASHED
+from impasto.studio.orders import Order
 from impasto.studio.process import Spawned
 
 START = "import sys; from impasto.__main__ import main; sys.argv[0] = 'impasto'; main()"
@@ -171,16 +176,80 @@ def test_a_real_painter_and_what_goes_on_from_it(tmp_path: Path, photograph: byt
         assert json.loads(client.ask("GET", f"/api/jobs/{failed.id}")[2])["state"] == "failed"
 
 
+def _wait_for_preview(job: Job) -> None:
+    until = time.monotonic() + 120
+    while not job.previews:
+        assert time.monotonic() < until, f"it is {job.state}, and there is nothing to see"
+        time.sleep(0.02)
+
+
 def test_a_painter_that_is_killed(tmp_path: Path, photograph: bytes) -> None:
     with studio(tmp_path / "studio", Spawned) as (client, made):
         order = _order(client, photograph, 512) | {"options": {"size": 512, "iterations": "400"}}
         job = made.jobs.get(client.json("POST", "/api/jobs", order)["id"])
-        until = time.monotonic() + 120
-        while not job.previews and time.monotonic() < until:
-            time.sleep(0.02)
+        _wait_for_preview(job)
         process = made.jobs._process
         assert isinstance(process, Spawned)
         process._process.kill()
         assert wait_for(job, "failed").error == CRASHED
         again = made.jobs.get(client.json("POST", "/api/jobs", _order(client, photograph, 64))["id"])
         assert wait_for(again, "done", "failed", seconds=120).error is None
+
+
+def test_a_stop_in_the_middle_of_an_evaluation(tmp_path: Path, photograph: bytes) -> None:
+    """Which takes longer than two seconds: the picture is the best one before, and the painter goes on."""
+    with studio(tmp_path / "studio", Spawned) as (client, made):
+        size = 900
+        order = _order(client, photograph, size) | {
+            "options": {"size": size, "min_size": size, "iterations": "9", "content_weight": 1.0}
+        }
+        job = made.jobs.get(client.json("POST", "/api/jobs", order)["id"])
+        _wait_for_preview(job)
+        process = made.jobs._process
+        time.sleep(0.3)
+        begun = time.monotonic()
+        client.ask("DELETE", f"/api/jobs/{job.id}")
+        while not (job.saving or job.over):
+            time.sleep(0.01)
+        assert time.monotonic() - begun < 2
+        wait_for(job, "stopped")
+        data = client.ask("GET", f"/api/jobs/{job.id}/picture.png")[2]
+        assert Image.open(io.BytesIO(data)).size == (size, 600)
+        assert job.facts["recipe"]["reached"]["evaluations"] == job.facts["evaluations"] >= 1
+        again = made.jobs.get(client.json("POST", "/api/jobs", _order(client, photograph, 64))["id"])
+        assert wait_for(again, "done", "failed", seconds=120).error is None
+        assert made.jobs._process is process
+
+
+def test_a_real_estimate_gives_way_to_a_job(
+    tmp_path: Path, photograph: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of timing the machine, in the process that then paints."""
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
+    with studio(tmp_path / "studio", Spawned) as (client, made):
+        order = _order(client, photograph, 64)
+        job = made.jobs.get(client.json("POST", "/api/jobs", order)["id"])
+        wait_for(job, "done", "failed", seconds=120)
+        process = made.jobs._process
+        answers: list[Any] = []
+        asking = threading.Thread(target=lambda: answers.append(client.json("POST", "/api/estimates", order)))
+        asking.start()
+        time.sleep(1)
+        again = made.jobs.get(client.json("POST", "/api/jobs", order)["id"])
+        assert wait_for(again, "done", "failed", seconds=120).error is None
+        asking.join(10)
+        assert answers == [{"untold": BUSY}]
+        assert made.jobs._process is process
+
+
+def test_a_painter_without_its_studio_ends(tmp_path: Path, photograph: bytes) -> None:
+    """In the middle of an evaluation: nobody waits for the picture any more."""
+    painter = Spawned()
+    (tmp_path / "photo.png").write_bytes(photograph)
+    values = {"size": 900, "min_size": 900, "iterations": "50", "content_weight": 1.0}
+    painter.connection.send(("paint", Order(str(tmp_path / "photo.png"), ("whirl",), None, values), tmp_path))
+    while painter.connection.recv()[0] != "progress":
+        pass
+    painter.connection.close()
+    painter._process.join(10)
+    assert painter._process.exitcode == 0

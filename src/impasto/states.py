@@ -47,6 +47,13 @@ class Iterate:
         return to_levels(self.image if self.finish is None else self.finish(self.image), depth)
 
 
+def better(state: Iterate, best: Iterate | None) -> Iterate:
+    """The newer state, unless it is worse. Losses compare only at one scale and one weight; later ones are finer."""
+    if best is None or (state.scale, state.content_weight) != (best.scale, best.content_weight):
+        return state
+    return state if state.losses["total"] <= best.losses["total"] else best
+
+
 @dataclass(frozen=True, eq=False)
 class Behind:
     """What a scale goes on from."""

@@ -119,10 +119,12 @@ def _follow(
     transfer: Transfer, watchers: Sequence[Callable[[Iterate], None]], interrupts: Interrupts
 ) -> tuple[Iterate, BaseException | None]:
     """Runs to the end: the last state; or as far as it gets: the best one so far, and what ended the run."""
+    from impasto.states import better
+
     state = best = None
     try:
         for state in interrupts.stoppable(transfer):
-            best = state if best is None or _better(state, best) else best
+            best = better(state, best)
             for watch in watchers:
                 watch(state)
     except (Stopped, Exception) as ending:
@@ -131,9 +133,3 @@ def _follow(
         return state if state.last else best, ending
     assert state is not None  # every scale has an evaluation
     return state, None
-
-
-def _better(state: Iterate, best: Iterate) -> bool:
-    """Whether it is at least as good: losses compare only at one scale and one weight, and later ones are finer."""
-    alike = (state.scale, state.content_weight) == (best.scale, best.content_weight)
-    return not alike or state.losses["total"] <= best.losses["total"]

@@ -51,7 +51,7 @@ class Jobs:
         self._wake = threading.Event()
         self._closed = False
         self._process: Process | None = None
-        self._ready = False
+        self._ready = False  # whether it listens
         self._patience = 1.0  # seconds before another process is tried
         self._thread = threading.Thread(target=self._work, name="studio jobs", daemon=True)
         self._thread.start()
@@ -223,7 +223,7 @@ class Jobs:
                 if process.connection.poll(TICK):
                     self._hear(job, process.connection.recv())
                 now, stopping = time.monotonic(), job.stopping
-                if stopping is not None and not told and self._ready:
+                if stopping is not None and not told:
                     process.connection.send(("cancel",))
                     told = True
                 late = now - begun > DEADLINE
@@ -259,12 +259,16 @@ class Jobs:
             self._changed(job)
 
     def _ask(self) -> None:
+        """An estimate; it gives way to a job that comes meanwhile."""
         with self._lock:
             order, answer = self._estimates.pop(0)
-        process, begun = self._living(), time.monotonic()
+        process, until, told = self._living(), time.monotonic() + ASKING, False
         try:
             process.connection.send(("estimate", order))
-            while not self._closed and time.monotonic() - begun < ASKING:
+            while not self._closed and time.monotonic() < until:
+                if self._queue and self._ready and not told:
+                    process.connection.send(("cancel",))
+                    until, told = time.monotonic() + PATIENCE, True
                 if process.connection.poll(TICK):
                     match process.connection.recv():
                         case ("ready",):
@@ -272,11 +276,14 @@ class Jobs:
                         case ("estimate", facts):
                             answer(facts)
                             return
-                        case (_, sentence):
-                            answer(str(sentence))
+                        case ("stopped", _):
+                            answer(BUSY)
+                            return
+                        case ("failed", sentence):
+                            answer(sentence)
                             return
         except (EOFError, OSError):
             pass
         self._restart()  # whatever it says now is an answer to nothing
         if not self._closed:  # else nobody listens
-            answer("not to be told")
+            answer(BUSY if told else "not to be told")

@@ -1,8 +1,9 @@
 """The process that owns the device: it paints one order after another, and tells the studio what comes of it.
 
-Messages are tuples, a name first. It is asked for ("paint", order, folder) and ("estimate", order), and, while it
-paints, for ("cancel",). It tells ("ready",), ("begun", facts), ("progress", facts, JPEG or None), ("saving",),
-("painted", facts) or ("stopped", facts), ("failed", sentence), ("estimate", facts). When the pipe closes, it ends.
+Messages are tuples, a name first. It is asked for ("paint", order, folder) and ("estimate", order), and may be told
+("cancel",) about either. It tells ("ready",), ("begun", facts), ("progress", facts, JPEG or None), ("saving",),
+("painted", facts) or ("stopped", facts or None), ("failed", sentence), ("estimate", facts). When the pipe closes, it
+ends.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from impasto.errors import ImageError, ImpastoError
 from impasto.srgb import lay_on
 from impasto.studio.orders import Order
 from impasto.studio.shown import DEEP, jpeg
+from impasto.studio.tasks import Cancelled, Tasks
 from impasto.threads import wait_briefly
 
 if TYPE_CHECKING:
@@ -37,25 +39,28 @@ def paint_orders(connection: Connection) -> None:
     """The life of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the studio ends us
     wait_briefly()
-    with suppress(EOFError, OSError, KeyboardInterrupt):
-        _serve(connection)
+    with suppress(OSError):
+        _serve(connection, Tasks(connection))
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, tasks: Tasks) -> None:
     import impasto.transfer  # noqa: F401  # torch: seconds, before the first order comes
     from impasto.shared import Shared
 
     shared = Shared()
     connection.send(("ready",))
-    while True:
+    for message in tasks:
         try:
-            match connection.recv():
+            match message:
                 case ("paint", order, folder):
-                    _paint(connection, order, folder, shared)
+                    _paint(connection, tasks, order, folder, shared)
                 case ("estimate", order):
-                    connection.send(("estimate", _estimate(order, shared)))
-                # else ("cancel",), which came when all was done
-        except (EOFError, BrokenPipeError):
+                    with tasks.stoppable():
+                        facts = _estimate(order, shared)
+                    connection.send(("estimate", facts))
+        except Cancelled:
+            connection.send(("stopped", None))
+        except BrokenPipeError:
             raise
         except Exception as error:
             connection.send(("failed", _sentence(error)))
@@ -86,37 +91,44 @@ def _size(transfer: Transfer) -> dict[str, Any]:
     return {"width": width, "height": height}
 
 
-def _paint(connection: Connection, order: Order, folder: Path, shared: Shared) -> None:
-    """From the order to its files, a preview every now and then; or to where it is told to stop."""
+def _paint(connection: Connection, tasks: Tasks, order: Order, folder: Path, shared: Shared) -> None:
+    """From the order to its files, a preview every now and then; or to where it is told to stop.
+
+    Cancelled if that is before there is a picture.
+    """
     from impasto.output import save_image
     from impasto.remaining import Remaining
+    from impasto.states import better
 
-    transfer = _prepare(order, shared)
+    with tasks.stoppable():
+        transfer = _prepare(order, shared)
     costs = transfer.plan.estimate(transfer.layouts).scales
     remaining = Remaining([(cost.evaluations, cost.each) for cost in costs])
     connection.send(("begun", {"notes": transfer.notes, **_size(transfer)}))
-    state, shown = None, -PAUSE
-    for state in transfer:
-        done, total = remaining.work(state)
-        facts = {
-            "scale": state.scale, "scales": list(state.scales), "step": state.step, "steps": state.steps,
-            "fraction": done / total, "seconds": state.seconds, "seconds_left": remaining.seconds_left(state),
-            "loss": state.losses["total"],
-        }  # fmt: skip
-        now = time.monotonic()
-        due = state.last or now - shown >= PAUSE
-        connection.send(("progress", facts, _preview(state.picture()) if due else None))
-        shown = now if due else shown
-        if not state.last and connection.poll():
-            connection.recv()  # it can only be told to stop
-            break
-    assert state is not None, "every run has a state"
+    best, shown = None, -PAUSE
+    try:
+        for state in tasks.each(transfer):
+            best = state if state.last else better(state, best)
+            done, total = remaining.work(state)
+            facts = {
+                "scale": state.scale, "scales": list(state.scales), "step": state.step, "steps": state.steps,
+                "fraction": done / total, "seconds": state.seconds, "seconds_left": remaining.seconds_left(state),
+                "loss": state.losses["total"],
+            }  # fmt: skip
+            now = time.monotonic()
+            due = state.last or now - shown >= PAUSE
+            connection.send(("progress", facts, _preview(state.picture()) if due else None))
+            shown = now if due else shown
+    except Cancelled:
+        if best is None:
+            raise
+    assert best is not None, "every run has a state"
     connection.send(("saving",))
-    connection.send(("painted" if state.last else "stopped", _kept(transfer, state, folder)))
+    connection.send(("painted" if best.last else "stopped", _kept(transfer, best, folder)))
     if DEEP:  # it takes a while, and nobody waits for it
-        recipe, deep = transfer.recipe_of(state), replace(transfer.encoding, depth=16)
+        recipe, deep = transfer.recipe_of(best), replace(transfer.encoding, depth=16)
         with suppress(ImageError, OSError):
-            save_image(state.levels(16), folder / "picture.tiff", recipe=recipe, encoding=deep)
+            save_image(best.levels(16), folder / "picture.tiff", recipe=recipe, encoding=deep)
 
 
 def _kept(transfer: Transfer, state: Iterate, folder: Path) -> dict[str, Any]:
