@@ -1,5 +1,6 @@
 """The studio's page in a real browser: from the upload to the download, with a real painter, at a small size."""
 
+import base64
 import io
 import os
 import re
@@ -172,12 +173,38 @@ def test_settings_come_back_from_a_picture(page: Page, photograph: Path, tmp_pat
     buffer = io.BytesIO()
     Image.open(photograph).save(buffer, "PNG", **recipe_metadata("PNG", recipe))
     path.write_bytes(buffer.getvalue())
+    _drop(page, path, "#stage")
+    expect(page.locator("#strength-shown")).to_have_text("80 %")
+    page.reload()
     page.locator("#recipe-file").set_input_files(path)
     expect(page.locator("#strength-shown")).to_have_text("80 %")
     expect(page.locator("#size")).to_have_value("300")
     page.locator("summary").click()
     expect(page.locator("#option-tv_weight")).to_have_value("2")
     expect(page.locator("#settings")).to_contain_text("Choose the photograph and its painting again")
+
+
+def _drop(page: Page, path: Path, place: str) -> None:
+    data = base64.b64encode(path.read_bytes()).decode()
+    page.evaluate(
+        """([data, name, place]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(atob(data), (one) => one.charCodeAt(0))], name));
+            const event = new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+            document.querySelector(place).dispatchEvent(event);
+        }""",
+        [data, path.name, place],
+    )
+
+
+def test_a_picture_is_dropped_anywhere(page: Page, photograph: Path) -> None:
+    """One without a recipe is a photograph; on the paintings, it is one of them."""
+    _drop(page, photograph, "#stage")
+    expect(page.locator("#photo-shown")).to_be_visible()
+    problems: list[str] = page.problems  # type: ignore[attr-defined]
+    assert "422" in problems.pop()  # which a browser logs
+    _drop(page, photograph, "#styles")
+    expect(page.locator("#styles button").last).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_content_weight_takes_the_dials_place(page: Page) -> None:

@@ -128,9 +128,13 @@ function toggle(style) {
   changed();
 }
 
+export function takeFile(file) {
+  return takePhoto(send(file), file.name);
+}
+
 document.getElementById("photo-file").onchange = (event) => {
   const [file] = event.target.files;
-  if (file) takePhoto(send(file), file.name);
+  if (file) takeFile(file);
   event.target.value = "";
 };
 document.getElementById("style-file").onchange = (event) => {
@@ -139,7 +143,7 @@ document.getElementById("style-file").onchange = (event) => {
 };
 
 for (const [place, take] of [
-  [drop, (files) => takePhoto(send(files[0]), files[0].name)],
+  [drop, (files) => takeFile(files[0])],
   [list, takeStyles],
 ]) {
   place.addEventListener("dragover", (event) => { event.preventDefault(); place.classList.add("over"); });
@@ -150,5 +154,3 @@ for (const [place, take] of [
     if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
 }
-// A picture that misses its place must not take the page away
-for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());

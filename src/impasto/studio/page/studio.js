@@ -247,10 +247,22 @@ async function drawGallery() {
   return jobs;
 }
 
-by("recipe-file").onchange = async (event) => {
+by("recipe-file").onchange = (event) => {
   const [file] = event.target.files;
   event.target.value = "";
-  if (!file) return;
+  if (file) openSettings(file, (error) => { by("paint-error").textContent = error.message; });
+};
+
+// What is dropped anywhere: a picture of Impasto's brings its settings, and any other one is the photograph
+window.addEventListener("dragover", (event) => event.preventDefault());
+window.addEventListener("drop", (event) => {
+  if (event.defaultPrevented) return; // it has found its place
+  event.preventDefault();
+  const [file] = event.dataTransfer.files;
+  if (file) openSettings(file, () => choose.takeFile(file));
+});
+
+async function openSettings(file, failed) {
   by("paint-error").textContent = "";
   try {
     const found = await ask("/api/recipes", { method: "POST", body: file });
@@ -265,9 +277,9 @@ by("recipe-file").onchange = async (event) => {
     const rest = missing.length ? ` Choose ${missing.join(" and ")} again: a picture does not hold them.` : masked && !whole ? " Its regions are to be brushed again: a picture does not hold them." : "";
     by("settings").textContent = `The settings are those of ${file.name}.${rest}`;
   } catch (error) {
-    by("paint-error").textContent = error.message;
+    failed(error);
   }
-};
+}
 
 // The weights of the paintings as the page has them in a row, from a recipe that may name them otherwise, and twice.
 function reordered({ styles, options }) {
