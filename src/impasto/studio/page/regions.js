@@ -218,7 +218,7 @@ function render() {
     const unit = overlay.width / (overlay.getBoundingClientRect().width || 1); // pixels of a mask in one of the screen
     for (const [colour, width] of [["#000", 3], ["#fff", 1.5]]) {
       place.strokeStyle = colour;
-      place.lineWidth = width * unit;
+      place.lineWidth = Math.max(1, width * unit);
       place.beginPath();
       place.arc(cursor.x * overlay.width, cursor.y * overlay.height, (radius.value / 100) * layers.longest, 0, 2 * Math.PI);
       place.stroke();
