@@ -1,6 +1,7 @@
 """The studio's page in a real browser: from the upload to the download, with a real painter, at a small size."""
 
 import base64
+import hashlib
 import io
 import os
 import re
@@ -25,6 +26,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 PATIENCE = 120_000  # milliseconds for what paints
+WHOLE = "The whole photograph is painted."
 expect.set_options(timeout=30_000)
 
 
@@ -45,6 +47,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture
 def page(browser: Any, client: Client) -> Iterator[Page]:
     """A page of a new visitor; whatever it asks for is asked of this machine, and nothing is an error."""
+    yield from _visit(browser, client)
+
+
+@pytest.fixture
+def played(browser: Any, tmp_path: Path) -> Iterator[Page]:
+    """The same, before a painter that is played."""
+    with studio(tmp_path / "studio") as (client, _):
+        yield from _visit(browser, client)
+
+
+def _visit(browser: Any, client: Client) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 1280, "height": 860}, accept_downloads=True, reduced_motion="reduce"
     )
@@ -275,7 +288,7 @@ def test_what_is_brushed_stays_the_photograph(page: Page, photograph: Path, tmp_
     expect(page.locator("#regions-shown")).to_have_text(str(shares))
 
 
-def test_regions_by_the_keyboard(page: Page, photograph: Path) -> None:
+def test_regions_by_the_keyboard(page: Page, photograph: Path, tmp_path: Path) -> None:
     """Two paintings, one of them alone in a part; strokes are taken back one by one."""
     _begin(page, photograph)
     page.locator("#styles button").nth(1).click()
@@ -301,8 +314,9 @@ def test_regions_by_the_keyboard(page: Page, photograph: Path) -> None:
     page.locator("#paint").click()  # which ends the brushing
     expect(page.locator("#brush")).to_be_hidden()
     expect(page.locator("#paint-error")).to_contain_text("Nothing is left to paint")
-    page.locator("#photo-file").set_input_files(photograph)
-    expect(shown).to_have_text("The whole photograph is painted.")
+    Image.open(photograph).resize((300, 200)).save(tmp_path / "other.png")
+    page.locator("#photo-file").set_input_files(tmp_path / "other.png")
+    expect(shown).to_have_text(WHOLE)
 
 
 def test_a_second_finger_takes_the_stroke_back(page: Page, photograph: Path) -> None:
@@ -325,7 +339,7 @@ def test_a_second_finger_takes_the_stroke_back(page: Page, photograph: Path) -> 
     )
     expect(page.locator("#brush-undo")).to_be_disabled()
     page.locator("#brush-done").click()
-    expect(page.locator("#regions-shown")).to_have_text("The whole photograph is painted.")
+    expect(page.locator("#regions-shown")).to_have_text(WHOLE)
 
 
 def test_regions_of_two_paintings(page: Page, photograph: Path, client: Client) -> None:
@@ -364,6 +378,115 @@ def test_regions_of_two_paintings(page: Page, photograph: Path, client: Client) 
     mask = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
     assert status == 200
     assert (mask[135, 242], mask[264, 220]) == (0, 255)
+
+
+def test_another_photograph_while_brushing(played: Page, photograph: Path, tmp_path: Path) -> None:
+    """It comes to the stage, in place of what was painted."""
+    _begin(played, photograph)
+    played.locator("#paint").click()
+    expect(played.locator("#result")).to_be_visible()
+    played.locator("#regions-open").click()
+    _brush(played, (0.2, 0.2), (0.8, 0.8))
+    Image.new("RGB", (200, 500), "teal").save(tmp_path / "other.png")
+    played.locator("#photo-file").set_input_files(tmp_path / "other.png")
+    expect(played.locator("#photo-shown")).to_have_attribute("alt", "The photograph, other.png")
+    box = played.locator("#after").bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx(0.4, rel=0.02)
+    played.locator("#brush-done").click()
+    expect(played.locator("#regions-shown")).to_have_text(WHOLE)
+
+
+def test_settings_without_regions_take_them_away(played: Page, photograph: Path, tmp_path: Path) -> None:
+    from impasto.recipe import recipe_metadata
+
+    _begin(played, photograph)
+    played.locator("#regions-open").click()
+    _brush(played, (0.2, 0.2), (0.8, 0.8))
+    played.locator("#brush-done").click()
+    expect(played.locator("#regions-shown")).to_contain_text("stays as it is")
+    hashed = hashlib.sha256(photograph.read_bytes()).hexdigest()
+    recipe = {"content": hashed, "styles": ["1" * 64], "options": {"strength": 0.8}}
+    Image.open(photograph).save(tmp_path / "painted.png", **recipe_metadata("PNG", recipe))
+    played.locator("#recipe-file").set_input_files(tmp_path / "painted.png")
+    expect(played.locator("#settings")).to_contain_text("Choose its painting again")
+    expect(played.locator("#regions-shown")).to_have_text(WHOLE)
+
+
+def test_a_stroke_that_is_not_ended(played: Page, photograph: Path) -> None:
+    """Is taken back by Ctrl+Z, and kept where brushing ends."""
+    _begin(played, photograph)
+    played.locator("#regions-open").click()
+    box = played.locator("#after").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    for end in ("Control+z", "Done"):
+        played.mouse.move(box["x"] + 50, middle)
+        played.mouse.down()
+        played.mouse.move(box["x"] + 150, middle)
+        if end == "Done":
+            played.locator("#brush-done").dispatch_event("click")
+        else:
+            played.keyboard.press(end)
+            expect(played.locator("#brush-undo")).to_be_disabled()
+        played.mouse.move(box["x"] + 300, middle)
+        played.mouse.up()
+    expect(played.locator("#regions-shown")).to_contain_text("stays as it is")
+    played.locator("#regions-open").click()
+    played.locator("#brush-undo").click()
+    played.locator("#brush-done").click()
+    expect(played.locator("#regions-shown")).to_have_text(WHOLE)
+
+
+def test_an_order_is_sent_once(played: Page, photograph: Path) -> None:
+    """Masks take a moment on their way: whatever is changed meanwhile, there is no second picture."""
+    _begin(played, photograph)
+    played.locator("#regions-open").click()
+    _brush(played, (0.2, 0.2), (0.8, 0.8))
+    sent: list[str] = []
+    played.on("request", lambda asked: sent.append(asked.url) if asked.url.endswith("/api/jobs") else None)
+
+    def slowly(route: Any) -> None:
+        played.wait_for_timeout(500)
+        route.continue_()
+
+    played.route("**/api/pictures", slowly)
+    played.locator("#paint").click()
+    played.locator("#strength").press("ArrowRight")
+    expect(played.locator("#paint")).to_be_disabled()
+    expect(played.locator("#vary")).to_be_disabled()
+    expect(played.locator("#paint")).to_be_enabled()
+    assert len(sent) == 1
+
+
+def test_weights_are_those_of_the_paintings(played: Page, photograph: Path) -> None:
+    """Which are named twice in an order with regions; a wrong number is said beside them."""
+    _begin(played, photograph)
+    played.locator("#styles button").nth(1).click()
+    played.locator("summary").click()
+    played.locator("#option-style_weights").fill("1,2,3")
+    played.locator("#option-style_weights").press("Tab")
+    expect(played.locator("#option-style_weights-error")).to_have_text("Expected a weight for each of 2 paintings")
+
+
+def test_long_names_stay_on_a_telephone(browser: Any, photograph: Path, tmp_path: Path) -> None:
+    with studio(tmp_path / "studio") as (client, _):
+        page = browser.new_context(viewport={"width": 360, "height": 740}).new_page()
+        page.goto(f"http://127.0.0.1:{client.port}/")
+        _begin(page, photograph)
+        for number in range(2):
+            path = tmp_path / f"PXL_20240514_143512345_exported_from_a_darkroom_final_version_{number}.png"
+            Image.new("RGB", (60, 40 + number), "teal").save(path)
+            page.locator("#style-file").set_input_files(path)
+            expect(page.locator("#styles button")).to_have_count(6 + number)
+        page.locator("#regions-open").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.locator("#labels label").nth(1).click()
+        page.locator("#brush-fill").click()
+        page.locator("#brush-done").click()
+        expect(page.locator("#regions-shown")).to_contain_text("is painted with PXL_2024")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.context.close()
 
 
 def test_a_sheet_of_variations(page: Page, photograph: Path) -> None:

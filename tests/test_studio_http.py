@@ -262,7 +262,7 @@ def test_a_full_disk(open_studio: tuple[Client, Studio], monkeypatch: pytest.Mon
 def test_what_waiting_jobs_need_is_not_swept(open_studio: tuple[Client, Studio]) -> None:
     client, made = open_studio
     running = client.json("POST", "/api/jobs", _order(client, options={"size": Played.ENDLESS}))
-    order = _order(client)
+    order = _order(client, content=client.json("POST", "/api/pictures", _file((50, 40)))["id"])
     waiting = client.json("POST", "/api/jobs", order)
     made.pictures.sweep(time.time() + pictures.AGE + 60)
     assert client.ask("GET", f"/api/pictures/{order['content']}")[0] == 200
@@ -374,12 +374,20 @@ def test_what_is_painted_with_is_kept_longest(
     open_studio: tuple[Client, Studio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, made = open_studio
-    photo, *others = (client.json("POST", "/api/pictures", _file())["id"] for _ in range(3))
+    photo, *others = (client.json("POST", "/api/pictures", _file((size, 40)))["id"] for size in (60, 61, 62))
     client.json("POST", "/api/estimates", {"content": photo, "styles": ["whirl"]})
     monkeypatch.setattr(pictures, "KEPT", 1)
     made.pictures.sweep()
     assert client.ask("GET", f"/api/pictures/{photo}")[0] == 200
     assert [client.ask("GET", f"/api/pictures/{other}")[0] for other in others] == [404, 404]
+
+
+def test_the_same_picture_is_kept_once(open_studio: tuple[Client, Studio]) -> None:
+    client, made = open_studio
+    first, other, again = (client.json("POST", "/api/pictures", _file((size, 40))) for size in (60, 61, 60))
+    assert first == again != other
+    assert len(list(made.pictures.folder.iterdir())) == 4
+    assert client.ask("GET", f"/api/pictures/{first['id']}/file")[2] == _file((60, 40))
 
 
 def test_masks_come_back_from_a_picture(client: Client) -> None:
@@ -404,7 +412,7 @@ def test_a_token_beyond_this_machine(tmp_path: Path) -> None:
 
 def test_uploads_are_swept_after_a_day(open_studio: tuple[Client, Studio], monkeypatch: pytest.MonkeyPatch) -> None:
     client, made = open_studio
-    old, new = (client.json("POST", "/api/pictures", _file())["id"] for _ in range(2))
+    old, new = (client.json("POST", "/api/pictures", _file((size, 40)))["id"] for size in (60, 61))
     made.pictures.sweep(time.time() + pictures.AGE - 60)
     assert client.ask("GET", f"/api/pictures/{old}")[0] == 200
     monkeypatch.setattr(pictures, "KEPT", 1)

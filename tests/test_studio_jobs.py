@@ -142,8 +142,9 @@ def test_estimates_are_told_when_nothing_is_painted(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("size", [Played.ENDLESS, Played.HANGS])
-def test_an_estimate_gives_way_to_a_job(jobs: Jobs, size: int) -> None:
+def test_an_estimate_gives_way_to_a_job(jobs: Jobs, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one times the machine: a picture is not held up by that, even where nobody listens."""
+    monkeypatch.setattr(module, "SAVING", 1.0)
     answers: list[Any] = []
     jobs.estimate(_order(size), answers.append)
     time.sleep(0.2)

@@ -58,8 +58,10 @@ def speed(encoder: Encoder, key: str, style_layers: tuple[str, ...], content_lay
         return Speed(forward, evaluation, _seconds(found["step"]))
     except (KeyError, TypeError, ValueError):
         pass
-    speeds = _timed(encoder, style_layers, content_layers)
-    encoder.clear()
+    try:
+        speeds = _timed(encoder, style_layers, content_layers)
+    finally:  # also of a timing that is interrupted
+        encoder.clear()
     remember(FILE, known | {name: asdict(speeds)})
     return speeds
 

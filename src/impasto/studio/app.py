@@ -32,7 +32,7 @@ from impasto.studio.shown import DEEP, convert, settings, style_thumbnail, thumb
 
 SWEEP = 600.0  # seconds between two looks for pictures that are a day old
 KINDS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff"}
-MODULES = ("studio", "api", "choose", "form", "layers", "memory", "regions", "result", "sheet", "viewer")
+MODULES = ("studio", "api", "choose", "form", "layers", "memory", "regions", "result", "settings", "sheet", "viewer")
 PAGE = {
     "index.html": "text/html", "studio.css": "text/css", "icon.svg": "image/svg+xml",
     **{f"{name}.js": "text/javascript" for name in MODULES},

@@ -268,7 +268,7 @@ class Jobs:
             while not self._closed and time.monotonic() < until:
                 if self._queue and self._ready and not told:
                     process.connection.send(("cancel",))
-                    until, told = time.monotonic() + PATIENCE, True
+                    until, told = time.monotonic() + SAVING, True  # it may be writing the picture before
                 if process.connection.poll(TICK):
                     match process.connection.recv():
                         case ("ready",):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PREVIEW = 1024  # longest side of a preview, in pixels
 PAUSE = 0.25  # seconds between previews, at least
-PATHS = re.compile(r" '[^']*[/\\\\][^']*'")
+PATHS = re.compile(r""" (?:'[^']*[/\\][^']*'|"[^"]*[/\\][^"]*")""")  # as `repr` quotes them
 
 
 def paint_orders(connection: Connection) -> None:
@@ -40,30 +40,30 @@ def paint_orders(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the studio ends us
     wait_briefly()
     with suppress(OSError):
-        _serve(connection, Tasks(connection))
+        _serve(Tasks(connection))
 
 
-def _serve(connection: Connection, tasks: Tasks) -> None:
+def _serve(tasks: Tasks) -> None:
     import impasto.transfer  # noqa: F401  # torch: seconds, before the first order comes
     from impasto.shared import Shared
 
     shared = Shared()
-    connection.send(("ready",))
+    tasks.tell("ready")
     for message in tasks:
         try:
             match message:
                 case ("paint", order, folder):
-                    _paint(connection, tasks, order, folder, shared)
+                    _paint(tasks, order, folder, shared)
                 case ("estimate", order):
                     with tasks.stoppable():
                         facts = _estimate(order, shared)
-                    connection.send(("estimate", facts))
+                    tasks.tell("estimate", facts)
         except Cancelled:
-            connection.send(("stopped", None))
+            tasks.tell("stopped", None)
         except BrokenPipeError:
             raise
         except Exception as error:
-            connection.send(("failed", _sentence(error)))
+            tasks.tell("failed", _sentence(error))
 
 
 def _sentence(error: Exception) -> str:
@@ -91,7 +91,7 @@ def _size(transfer: Transfer) -> dict[str, Any]:
     return {"width": width, "height": height}
 
 
-def _paint(connection: Connection, tasks: Tasks, order: Order, folder: Path, shared: Shared) -> None:
+def _paint(tasks: Tasks, order: Order, folder: Path, shared: Shared) -> None:
     """From the order to its files, a preview every now and then; or to where it is told to stop.
 
     Cancelled if that is before there is a picture.
@@ -104,11 +104,12 @@ def _paint(connection: Connection, tasks: Tasks, order: Order, folder: Path, sha
         transfer = _prepare(order, shared)
     costs = transfer.plan.estimate(transfer.layouts).scales
     remaining = Remaining([(cost.evaluations, cost.each) for cost in costs])
-    connection.send(("begun", {"notes": transfer.notes, **_size(transfer)}))
+    tasks.tell("begun", {"notes": transfer.notes, **_size(transfer)})
     best, shown = None, -PAUSE
     try:
         for state in tasks.each(transfer):
             best = state if state.last else better(state, best)
+            tasks.keep(something=not state.last)
             done, total = remaining.work(state)
             facts = {
                 "scale": state.scale, "scales": list(state.scales), "step": state.step, "steps": state.steps,
@@ -117,14 +118,16 @@ def _paint(connection: Connection, tasks: Tasks, order: Order, folder: Path, sha
             }  # fmt: skip
             now = time.monotonic()
             due = state.last or now - shown >= PAUSE
-            connection.send(("progress", facts, _preview(state.picture()) if due else None))
+            tasks.tell("progress", facts, _preview(state.picture()) if due else None)
             shown = now if due else shown
     except Cancelled:
         if best is None:
             raise
+    finally:
+        tasks.keep(something=False)
     assert best is not None, "every run has a state"
-    connection.send(("saving",))
-    connection.send(("painted" if best.last else "stopped", _kept(transfer, best, folder)))
+    tasks.tell("saving")
+    tasks.tell("painted" if best.last else "stopped", _kept(transfer, best, folder))
     if DEEP:  # it takes a while, and nobody waits for it
         recipe, deep = transfer.recipe_of(best), replace(transfer.encoding, depth=16)
         with suppress(ImageError, OSError):

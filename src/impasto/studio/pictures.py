@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Pictures:
         return file
 
     def add(self, file: Path) -> Upload:
-        """A picture of what was received; ImageError in one sentence, and nothing kept, if it is none.
+        """A picture of what was received, which may be one that is there; ImageError in one sentence if it is none.
 
         It is decoded wholly, so that what is damaged is said now, and not when it is to be painted.
         """
@@ -102,6 +102,12 @@ class Pictures:
             secrets.token_urlsafe(16), file, small, width, height, picture.sha256, picture.notes, time.time()
         )
         with self._lock:
+            same = next((one for one in self._known.values() if one.sha256 == upload.sha256), None)
+            if same is not None:  # it is kept once
+                file.unlink()
+                small.unlink()
+                upload = replace(same, made=upload.made)
+                del self._known[same.id]
             self._known[upload.id] = upload
         self.sweep()
         return upload

@@ -38,7 +38,7 @@ export function start(done, speak) {
   by("brush-done").onclick = () => { close(); by("regions-open").focus({ preventScroll: true }); };
   by("brush-undo").onclick = undo;
   by("brush-fill").onclick = () => { add({ label, fill: true }); say(`${title(label)}: all of it`); };
-  by("brush-clear").onclick = () => { strokes = []; replay(); say("Nothing is brushed"); };
+  by("brush-clear").onclick = () => { clear(); say("Nothing is brushed"); };
   radius.oninput = () => { cursor ??= { x: 0.5, y: 0.5 }; render(); };
 }
 
@@ -46,6 +46,7 @@ export function start(done, speak) {
 export function adapt(chosen) {
   const ids = chosen.styles.map((one) => one.id).join();
   if (photo?.id === chosen.photo.id && ids === styles.map((one) => one.id).join()) return;
+  up();
   if (photo?.id !== chosen.photo.id) {
     strokes = [];
     photo = { ...chosen.photo };
@@ -92,6 +93,7 @@ function open() {
 
 export function close() {
   if (!active) return;
+  up();
   active = false;
   for (const id of ["brush", "regions"]) by(id).hidden = true;
   by("regions-open").disabled = !photo?.id;
@@ -140,26 +142,41 @@ function cancel() {
   replay();
 }
 
+export function clear() {
+  strokes = [];
+  cancel();
+}
+
 function hover(spot) {
   cursor = spot;
   render();
 }
 
 function key(event) {
+  if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
+    undo();
+    return true;
+  }
+  if (event.altKey || event.ctrlKey || event.metaKey) return false; // the browser's
   const pace = event.shiftKey ? 0.1 : 0.02, from = cursor ?? { x: 0.5, y: 0.5 };
   const moves = { ArrowLeft: [-pace, 0], ArrowRight: [pace, 0], ArrowUp: [0, -pace], ArrowDown: [0, pace] };
-  if (moves[event.key]) hover({ x: held(from.x + moves[event.key][0]), y: held(from.y + moves[event.key][1]) });
-  else if (event.key === " " || event.key === "Enter") {
+  if (moves[event.key]) {
+    hover({ x: held(from.x + moves[event.key][0]), y: held(from.y + moves[event.key][1]) });
+    say(place(cursor));
+  } else if (event.key === " " || event.key === "Enter") {
+    up();
     down(from);
     up();
-    say(`${title(label)}, ${Math.round(from.x * 100)} % from the left and ${Math.round(from.y * 100)} % from the top`);
+    say(`${title(label)}, ${place(from)}`);
   } else if (event.key === "[" || event.key === "]") {
     radius.value = Number(radius.value) + (event.key === "]" ? 1 : -1);
     hover(from);
-  } else if (event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
-  else return false;
+    say(`Brush ${radius.value}`);
+  } else return false;
   return true;
 }
+
+const place = ({ x, y }) => `${Math.round(x * 100)} % from the left and ${Math.round(y * 100)} % from the top`;
 
 const held = (value) => Math.min(1, Math.max(0, value));
 
@@ -178,8 +195,8 @@ function add(made) {
 }
 
 function undo() {
-  if (strokes.pop()) say("Taken back");
-  replay();
+  if (stroke ?? strokes.pop()) say("Taken back");
+  cancel();
 }
 
 function replay() {
@@ -209,19 +226,19 @@ function render() {
   if (!active) return;
   cancelAnimationFrame(drawing);
   drawing = requestAnimationFrame(() => {
-    const place = overlay.getContext("2d");
-    place.clearRect(0, 0, overlay.width, overlay.height);
-    place.globalAlpha = 0.6;
-    layers.showOn(place);
-    place.globalAlpha = 1;
+    const shown = overlay.getContext("2d");
+    shown.clearRect(0, 0, overlay.width, overlay.height);
+    shown.globalAlpha = 0.6;
+    layers.showOn(shown);
+    shown.globalAlpha = 1;
     if (!cursor) return;
     const unit = overlay.width / (overlay.getBoundingClientRect().width || 1); // pixels of a mask in one of the screen
     for (const [colour, width] of [["#000", 3], ["#fff", 1.5]]) {
-      place.strokeStyle = colour;
-      place.lineWidth = Math.max(1, width * unit);
-      place.beginPath();
-      place.arc(cursor.x * overlay.width, cursor.y * overlay.height, (radius.value / 100) * layers.longest, 0, 2 * Math.PI);
-      place.stroke();
+      shown.strokeStyle = colour;
+      shown.lineWidth = Math.max(1, width * unit);
+      shown.beginPath();
+      shown.arc(cursor.x * overlay.width, cursor.y * overlay.height, (radius.value / 100) * layers.longest, 0, 2 * Math.PI);
+      shown.stroke();
     }
   });
 }
@@ -249,40 +266,51 @@ function told() {
   return `${words.join(", ")}.`;
 }
 
-// The paintings with the mask of each, as an order has them, { styles, masks: [id], kept: id }. No masks where nothing
-// is brushed; `kept` is the mask of all that is painted, null if that is everything.
+// The paintings with the mask of each, as an order has them, { styles, masks: [id], kept }. No masks where nothing is
+// brushed; `kept` gives the id of the mask of all that is painted, null if that is everything.
 export function ready() {
-  coming ??= made().catch((error) => { coming = null; throw error; });
+  coming ??= made(layers, styles).catch((error) => { coming = null; throw error; });
   return coming;
 }
 
-async function made() {
-  const whole = { styles, masks: [], kept: null };
+// They are to be sent anew: the studio may have them no more.
+export function forget() {
+  coming = null;
+}
+
+async function made(own, styles) {
+  const whole = { styles, masks: [], kept: async () => null };
   if (!strokes.length) return whole;
-  const found = layers.shares();
-  const own = styles.filter((one) => found.has(one.id)).map((one) => ({ styles: [one], alpha: found.get(one.id) }));
-  const parts = [{ styles, alpha: found.get(REST) }, ...own].filter((part) => share(part.alpha) >= LEAST);
+  const found = own.shares();
+  const alone = styles.filter((one) => found.has(one.id)).map((one) => ({ styles: [one], alpha: found.get(one.id) }));
+  const parts = [{ styles, alpha: found.get(REST) }, ...alone].filter((part) => share(part.alpha) >= LEAST);
   if (!parts.length) throw new Error("Nothing is left to paint: brush some of the photograph with a painting.");
   if (parts[0].styles === styles && parts[0].alpha.every((value) => value === 255)) return whole;
-  for (const part of parts) part.id = await sent(part.alpha);
+  for (const part of parts) part.id = await sent(own, part.alpha);
   const keep = found.get(KEEP);
-  const kept = keep && share(keep) >= LEAST ? await sent(keep.map((value) => 255 - value)) : null;
+  const kept = async () => (keep && share(keep) >= LEAST ? sent(own, keep.map((value) => 255 - value)) : null);
   return { styles: parts.flatMap((part) => part.styles), masks: parts.flatMap((part) => part.styles.map(() => part.id)), kept };
 }
 
-async function sent(alpha) {
-  return (await ask("/api/pictures", { method: "POST", body: await layers.file(alpha) })).id;
+async function sent(own, alpha) {
+  return (await ask("/api/pictures", { method: "POST", body: await own.file(alpha) })).id;
 }
 
 // The regions of a picture that was painted: the ids of its paintings, and of the mask of each, as `ready` gave them.
+// False for masks that were made otherwise.
 export async function load(ids, masks) {
   const loaded = new Map(), count = new Set(ids).size;
+  if (ids.length !== masks.length) return false;
   for (const mask of new Set(masks)) {
     const those = ids.filter((_, index) => masks[index] === mask);
-    loaded.set(those.length === count ? REST : those[0], await layers.read(await (await fetch(`/api/pictures/${mask}/file`)).blob()));
+    const name = those.length === count ? REST : those[0];
+    const answer = await fetch(`/api/pictures/${mask}/file`);
+    if ((those.length > 1 && name !== REST) || loaded.has(name) || !answer.ok) return false;
+    loaded.set(name, await layers.read(await answer.blob()));
   }
   const keep = new Uint8ClampedArray(overlay.width * overlay.height).fill(255);
   for (const alpha of loaded.values()) alpha.forEach((value, index) => { keep[index] -= value; });
   strokes = [{ loaded: loaded.set(KEEP, keep) }];
   replay();
+  return true;
 }

@@ -6,6 +6,7 @@ import * as form from "/page/form.js";
 import { entry, remember, remembered } from "/page/memory.js";
 import * as regions from "/page/regions.js";
 import * as result from "/page/result.js";
+import { takeSettings } from "/page/settings.js";
 import * as sheet from "/page/sheet.js";
 import { show } from "/page/viewer.js";
 
@@ -16,6 +17,7 @@ let newest = null; // what was told of it last
 let unfollow = () => {};
 let asked = 0; // estimates
 let spoken = "";
+let sending = false; // an order
 
 function say(words) {
   if (words !== spoken) by("says").textContent = spoken = words;
@@ -23,24 +25,30 @@ function say(words) {
 
 // What is to be sent, with the masks of the regions, which are sent before.
 async function order() {
-  const { photo, styles: chosen } = choose.chosen();
-  const what = { content: photo.id, ...form.values() };
+  const { photo: { id: content, name }, styles: chosen } = choose.chosen();
+  const what = { content, ...form.values() };
   const { styles, masks, kept } = await regions.ready();
   if (masks.length) what.options.content_mask = masks;
   const weights = what.options.style_weights?.split(",");
-  if (weights?.length === chosen.length) what.options.style_weights = styles.map((one) => weights[chosen.indexOf(one)]).join();
-  return { order: { ...what, styles: styles.map((one) => one.id) }, names: names(styles), kept };
+  if (weights && weights.length !== chosen.length) throw new Error(`Style_weights: expected a weight for each of ${chosen.length} paintings`);
+  if (weights) what.options.style_weights = styles.map((one) => weights[chosen.indexOf(one)]).join();
+  return { order: { ...what, styles: styles.map((one) => one.id) }, names: { photo: name, styles: styles.map((one) => one.name) }, kept };
 }
 
 function changed() {
   by("settings").textContent = "";
   const { photo, styles } = choose.chosen();
   regions.adapt({ photo, styles });
-  by("paint").disabled = by("vary").disabled = !photo.id || !styles.length;
+  allow();
   by("paint-error").textContent = form.blame("");
   by("cost").textContent = photo.id ? "" : "Choose a photograph to begin.";
-  if (photo.id && !current) showPhotograph();
+  if (photo.id && (!current || regions.brushing())) showPhotograph();
   if (photo.id) estimate();
+}
+
+// The buttons, unless an order is on its way.
+function allow() {
+  by("paint").disabled = by("vary").disabled = sending || !choose.chosen().photo.id;
 }
 
 let timer;
@@ -59,7 +67,7 @@ function estimate() {
     } catch (error) {
       if (number !== asked) return;
       by("cost").textContent = "";
-      by("paint-error").textContent = form.blame(error.message);
+      by("paint-error").textContent = refused(error);
     }
   }, 350);
 }
@@ -81,14 +89,16 @@ by("choices").onsubmit = async (event) => {
   if (form.valid()) await paint(order, by("paint-error"));
 };
 
-// What to call the files in a command.
-function names(styles) {
-  return { photo: choose.chosen().photo.name, styles: styles.map((one) => one.name) };
+// A sentence about an order that was refused, perhaps because the studio has its masks no more.
+function refused(error) {
+  regions.forget();
+  return form.blame(error.message);
 }
 
 async function paint(make, error) {
   error.textContent = "";
-  by("paint").disabled = true;
+  sending = true;
+  allow();
   try {
     const { order: what, names: called } = await make();
     const job = await ask("/api/jobs", { method: "POST", json: what });
@@ -97,9 +107,10 @@ async function paint(make, error) {
     drawGallery();
     by("stage").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   } catch (problem) {
-    error.textContent = form.blame(problem.message);
+    error.textContent = refused(problem);
   } finally {
-    by("paint").disabled = false;
+    sending = false;
+    allow();
     if (document.activeElement === document.body) by("paint").focus({ preventScroll: true });
   }
 }
@@ -111,29 +122,35 @@ by("vary").onclick = async () => {
   const { styles } = choose.chosen();
   const error = by("paint-error");
   error.textContent = styles.length > sheet.MOST ? `A sheet has the first ${sheet.MOST} paintings.` : "";
-  by("vary").disabled = true;
+  sending = true;
+  allow();
   const known = remembered().filter((one) => !one.sheet);
   try {
-    const { order: whole, kept } = await order();
-    for (const { style, strength, order: what } of sheet.orders(whole, styles, kept)) {
+    const { order: whole, names, kept } = await order();
+    for (const { style, strength, order: what } of sheet.orders(whole, styles, await kept())) {
       const job = await ask("/api/jobs", { method: "POST", json: what });
-      known.push({ ...entry(job, what, names([style])), sheet: { style: style.name, strength } });
+      known.push({ ...entry(job, what, { ...names, styles: [style.name] }), sheet: { style: style.name, strength } });
     }
   } catch (problem) {
-    error.textContent = problem.message;
+    error.textContent = refused(problem);
   }
   for (const old of remembered().filter((one) => one.sheet)) ask(`/api/jobs/${old.id}`, { method: "DELETE" }).catch(() => {});
   remember(known);
   showSheet();
-  by("vary").disabled = false;
+  sending = false;
+  allow();
 };
 
 function showSheet() {
-  sheet.show(remembered().filter((one) => one.sheet), watch);
+  sheet.show(remembered().filter((one) => one.sheet), chosenJob);
+}
+
+function chosenJob(id) {
+  regions.close();
+  watch(id);
 }
 
 function watch(id) {
-  regions.close();
   unfollow();
   current = id;
   newest = null;
@@ -241,50 +258,10 @@ async function drawGallery() {
     const button = choose.element("button", { type: "button", title: words, "aria-label": words, "aria-current": String(job.id === current) });
     if (job.previews) button.append(choose.element("img", { src: `/api/jobs/${job.id}/preview?${job.previews}`, alt: "", width: 112, height: 85 }));
     else button.textContent = job.state;
-    button.onclick = () => watch(job.id);
+    button.onclick = () => chosenJob(job.id);
     return button;
   }));
   return jobs;
-}
-
-by("recipe-file").onchange = (event) => {
-  const [file] = event.target.files;
-  event.target.value = "";
-  if (file) openSettings(file, (error) => { by("paint-error").textContent = error.message; });
-};
-
-// What is dropped anywhere: a picture of Impasto's brings its settings, and any other one is the photograph
-window.addEventListener("dragover", (event) => event.preventDefault());
-window.addEventListener("drop", (event) => {
-  if (event.defaultPrevented) return; // it has found its place
-  event.preventDefault();
-  const [file] = event.dataTransfer.files;
-  if (file) openSettings(file, () => choose.takeFile(file));
-});
-
-async function openSettings(file, failed) {
-  by("paint-error").textContent = "";
-  try {
-    const found = await ask("/api/recipes", { method: "POST", body: file });
-    const styled = choose.chooseStyles(found.styles);
-    if (found.options.style_weights) found.options.style_weights = styled ? reordered(found) : "";
-    form.set(found.options);
-    if (found.content) choose.setPhoto(found.content, "the same photograph");
-    const masked = found.masks.length > 0, whole = found.content && styled && found.masks.every(Boolean);
-    changed();
-    if (masked && whole) await regions.load(found.styles, found.masks);
-    const missing = [found.content ? null : "the photograph", styled ? null : "its painting"].filter(Boolean);
-    const rest = missing.length ? ` Choose ${missing.join(" and ")} again: a picture does not hold them.` : masked && !whole ? " Its regions are to be brushed again: a picture does not hold them." : "";
-    by("settings").textContent = `The settings are those of ${file.name}.${rest}`;
-  } catch (error) {
-    failed(error);
-  }
-}
-
-// The weights of the paintings as the page has them in a row, from a recipe that may name them otherwise, and twice.
-function reordered({ styles, options }) {
-  const weights = options.style_weights.split(",");
-  return choose.chosen().styles.map((one) => weights[styles.indexOf(one.id)]).join();
 }
 
 async function start() {
@@ -293,6 +270,7 @@ async function start() {
     form.start(definition, changed);
     choose.start(definition, changed);
     regions.start(onStage, say);
+    takeSettings(changed);
   } catch (error) {
     by("paint-error").textContent = error.message;
     return;

@@ -27,6 +27,9 @@ export function show({ picture, photograph, width, height, words }) {
 export function use(next) {
   tool = next;
   canvas.classList.toggle("tooled", tool !== null);
+  canvas.setAttribute("role", tool ? "application" : "img"); // so that a screen reader leaves the keys to it
+  canvas.toggleAttribute("aria-describedby", tool !== null);
+  if (tool) canvas.setAttribute("aria-describedby", "brush-help");
   place();
 }
 
@@ -96,6 +99,8 @@ function spot(event) {
   const box = canvas.getBoundingClientRect(), scale = zoom ?? fitting();
   return { x: (event.clientX - box.left - at.x) / (full.width * scale), y: (event.clientY - box.top - at.y) / (full.height * scale) };
 }
+
+canvas.addEventListener("contextmenu", (event) => { if (tool) event.preventDefault(); }); // the right button moves
 
 const fingers = new Map();
 canvas.addEventListener("pointerdown", (event) => {
