@@ -366,6 +366,17 @@ def test_regions_of_two_paintings(page: Page, photograph: Path, client: Client) 
     assert mixed == same != own
     assert order["options"]["style_weights"] == "2,1,2"
     expect(page.locator("#masks a")).to_have_count(2)
+    shares = page.locator("#regions-shown").text_content()
+    page.locator("#reset").click()
+    page.locator("#regions-open").click()
+    page.locator("#brush-clear").click()
+    page.locator("#brush-done").click()
+    page.locator("#again").click()
+    expect(page.locator("#settings")).to_have_text("The settings are those of this picture.")
+    assert sorted(str(shares)[:-1].split(", ")) == sorted(
+        str(page.locator("#regions-shown").text_content())[:-1].split(", ")
+    )
+    expect(page.locator("#option-style_weights")).to_have_value("2,1")
     page.locator("#larger button").first.click()
     expect(page.locator("#facts")).to_contain_text("512 × 384 pixels", timeout=PATIENCE)
     assert sent.pop()["options"] == {"size": 512, "content_mask": [mixed, same, own]}

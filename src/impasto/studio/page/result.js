@@ -2,6 +2,7 @@
 
 import { clock } from "/page/api.js";
 import { element } from "/page/choose.js";
+import { settingsOf } from "/page/settings.js";
 
 const LARGER = [512, 1024, 2048, 4096];
 const by = (id) => document.getElementById(id);
@@ -13,6 +14,7 @@ export function show(job, mine, paint) {
   const how = job.state === "stopped" ? `Stopped after ${job.evaluations} evaluations` : `Painted in ${clock(job.seconds)}`;
   by("facts").textContent = `${how}, ${job.width} × ${job.height} pixels`;
   by("copy").onclick = () => copy(mine ? named(job.command, mine) : job.command);
+  by("again").onclick = () => settingsOf(job, mine?.names);
   const masks = [...new Set(mine?.masks)];
   by("masks").hidden = !masks.length;
   by("masks").replaceChildren(...masks.map((id, index) => {

@@ -17,6 +17,17 @@ export function takeSettings(whenTaken) {
   };
 }
 
+// Those of a picture that was painted here, in place of what is chosen.
+export async function settingsOf(job, names) {
+  try {
+    const answer = await fetch(`/api/jobs/${job.id}/picture.png`);
+    if (!answer.ok) throw new Error("This picture is not there any more.");
+    await open(new File([await answer.blob()], "this picture"), failed, names?.photo);
+  } catch (error) {
+    failed(error);
+  }
+}
+
 const failed = (error) => { by("paint-error").textContent = error.message; };
 
 // What is dropped anywhere: a picture of Impasto's brings its settings, and any other one is the photograph
@@ -28,14 +39,14 @@ window.addEventListener("drop", (event) => {
   if (file) open(file, (error) => (error.status === 422 ? choose.takeFile(file) : failed(error)));
 });
 
-async function open(file, otherwise) {
+async function open(file, otherwise, photo = "the same photograph") {
   by("paint-error").textContent = "";
   try {
     const found = await ask("/api/recipes", { method: "POST", body: file });
     const styled = choose.chooseStyles(found.styles);
     if (found.options.style_weights) found.options.style_weights = styled ? reordered(found) : "";
     form.set(found.options);
-    if (found.content) choose.setPhoto(found.content, "the same photograph");
+    if (found.content) choose.setPhoto(found.content, photo);
     regions.clear();
     const masked = found.masks.length > 0, known = found.content && styled && found.masks.every(Boolean);
     const whole = known && (!masked || await regions.load(found.styles, found.masks));
