@@ -204,6 +204,7 @@ def test_a_sender_that_goes_away(open_studio: tuple[Client, Studio]) -> None:
         ({"options": {"content_mask": ["/etc/passwd"]}}, "a mask is not there"),
         ({"options": {"content_mask": "mask.png"}}, "content_mask: expected a list of ids"),
         ({"options": {"style_mask": [["x"]]}}, "a mask is not there"),
+        ({"options": {"weights": None}}, "weights is not for the studio"),
         ({"options": {"style_mask": ["x"] * 17}}, "style_mask: expected a list of ids"),
         ({"styles": ["whirl"] * 3}, "choose a painting"),
         ({"options": {"device": "cuda"}}, "device is not for the studio"),

@@ -48,8 +48,8 @@ class Iterate:
 
 
 def better(state: Iterate, best: Iterate | None) -> Iterate:
-    """The newer state, unless it is worse. Losses compare only at one scale and one weight; later ones are finer."""
-    if best is None or (state.scale, state.content_weight) != (best.scale, best.content_weight):
+    """The newer state, unless it is worse and not the last. Losses compare only at one scale and one weight."""
+    if best is None or state.last or (state.scale, state.content_weight) != (best.scale, best.content_weight):
         return state
     return state if state.losses["total"] <= best.losses["total"] else best
 

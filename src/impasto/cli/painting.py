@@ -121,15 +121,15 @@ def _follow(
     """Runs to the end: the last state; or as far as it gets: the best one so far, and what ended the run."""
     from impasto.states import better
 
-    state = best = None
+    best = None
     try:
         for state in interrupts.stoppable(transfer):
             best = better(state, best)
             for watch in watchers:
                 watch(state)
     except (Stopped, Exception) as ending:
-        if state is None or best is None:
+        if best is None:
             raise
-        return state if state.last else best, ending
-    assert state is not None  # every scale has an evaluation
-    return state, None
+        return best, ending
+    assert best is not None  # every scale has an evaluation
+    return best, None

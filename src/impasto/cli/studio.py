@@ -4,7 +4,6 @@ import importlib.util
 import os
 import signal
 import sys
-import webbrowser
 
 import click
 
@@ -40,6 +39,8 @@ def studio(ctx: click.Context, port: int, host: str, opens: bool) -> None:
         if interrupts.noted():  # it came while the server was getting ready
             signal.raise_signal(signal.SIGTERM)
         elif opens and _has_screen():
+            import webbrowser
+
             webbrowser.open(address)
 
     interrupts.hold()  # the server ends in good order, and hands the signal on when all is done

@@ -111,12 +111,14 @@ def _values(values: object, picture: Callable[[str], Upload]) -> dict[str, Any]:
         raise OptionsError("options: expected a JSON object of names and values")
     if len(json.dumps(values)) > MOST_VALUES:
         raise OptionsError(f"options: expected at most {MOST_VALUES:,} characters of them")
-    found = {str(name): value for name, value in values.items() if value not in (None, "")}
-    for name, value in found.items():
+    found: dict[str, Any] = {}
+    for name, value in values.items():
         if name in MASKS:
             if not isinstance(value, list) or len(value) > MOST_STYLES * MOST_TIMES:
                 raise OptionsError(f"{name}: expected a list of ids of pictures")
             found[name] = [str(_found(one, picture, "a mask").file) for one in value]
         elif name in CLOSED:
             raise OptionsError(f"{name} is not for the studio: use the command line")
+        elif value not in (None, ""):
+            found[str(name)] = value
     return found

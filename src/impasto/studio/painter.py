@@ -108,7 +108,7 @@ def _paint(tasks: Tasks, order: Order, folder: Path, shared: Shared) -> None:
     best, shown = None, -PAUSE
     try:
         for state in tasks.each(transfer):
-            best = state if state.last else better(state, best)
+            best = better(state, best)
             tasks.keep(something=not state.last)
             done, total = remaining.work(state)
             facts = {

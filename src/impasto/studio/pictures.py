@@ -55,7 +55,7 @@ class Pictures:
         self.folder, self._needed = folder, needed
         folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Upload] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def check_room(self) -> None:
         """OSError where the disk is nearly full: what is painted needs some of it, too."""
@@ -102,12 +102,10 @@ class Pictures:
             secrets.token_urlsafe(16), file, small, width, height, picture.sha256, picture.notes, time.time()
         )
         with self._lock:
-            same = next((one for one in self._known.values() if one.sha256 == upload.sha256), None)
-            if same is not None:  # it is kept once
+            if (same := self.by_hash(upload.sha256)) is not None:  # it is kept once
                 file.unlink()
                 small.unlink()
-                upload = replace(same, made=upload.made)
-                del self._known[same.id]
+                upload = replace(self._known.pop(same.id), made=upload.made)
             self._known[upload.id] = upload
         self.sweep()
         return upload

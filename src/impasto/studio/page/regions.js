@@ -257,8 +257,9 @@ function told() {
   if (!strokes.length) return "The whole photograph is painted.";
   const words = [];
   for (const [name, alpha] of layers.shares()) {
-    if (share(alpha) < LEAST) continue;
-    const percent = `${Math.max(1, Math.round(100 * share(alpha)))} %`;
+    const part = share(alpha);
+    if (part < LEAST) continue;
+    const percent = `${Math.max(1, Math.round(100 * part))} %`;
     if (name === KEEP) words.push(`${percent} stays as it is`);
     else if (name === REST) words.push(`${percent} is painted${styles.length > 1 ? " with all of them" : ""}`);
     else words.push(`${percent} is painted with ${title(name)}`);

@@ -28,8 +28,8 @@ export function use(next) {
   tool = next;
   canvas.classList.toggle("tooled", tool !== null);
   canvas.setAttribute("role", tool ? "application" : "img"); // so that a screen reader leaves the keys to it
-  canvas.toggleAttribute("aria-describedby", tool !== null);
   if (tool) canvas.setAttribute("aria-describedby", "brush-help");
+  else canvas.removeAttribute("aria-describedby");
   place();
 }
 
