@@ -16,15 +16,25 @@ SIZES = [(1, 1), (1, 9), (2, 3), (8, 6), (13, 11)]  # of the output
 Make = Callable[[Tensor, Tensor], Convolution]
 
 
-def _winograd(weight: Tensor, bias: Tensor) -> Convolution:
-    return Winograd(weight, bias, Workspace("cpu", weight.dtype), "layer")
-
-
 def _direct(weight: Tensor, bias: Tensor) -> Convolution:
     return Direct(weight, bias, Workspace("cpu", weight.dtype))
 
 
-METHODS = [pytest.param(_direct, id="direct"), pytest.param(_winograd, id="winograd")]
+def _by_frequency(weight: Tensor, bias: Tensor) -> Convolution:
+    """As in half precision, and where the library is another."""
+    layer = Winograd(weight, bias, Workspace("cpu", weight.dtype), "layer")
+    layer.by_tile = False
+    return layer
+
+
+def _by_tile(weight: Tensor, bias: Tensor) -> Convolution:
+    layer = Winograd(weight, bias, Workspace("cpu", weight.dtype), "layer")
+    layer.by_tile = True
+    return layer
+
+
+WINOGRADS = [pytest.param(_by_tile, id="winograd by tile"), pytest.param(_by_frequency, id="winograd by frequency")]
+METHODS = [pytest.param(_direct, id="direct"), *WINOGRADS]
 
 
 def _layer(dtype: torch.dtype = torch.float64, inputs: int = 3, outputs: int = 4) -> tuple[Tensor, Tensor]:
@@ -105,21 +115,23 @@ def test_forward_and_adjoint_are_adjoint(make: Make) -> None:
     torch.testing.assert_close(forward, (x * layer.adjoint(y, None)).sum(), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("make", WINOGRADS)
 @pytest.mark.parametrize("chunk_bytes", [1, 20_000])
-def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
+def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch, make: Make, chunk_bytes: int) -> None:
     weight, bias = _layer()
     padded, grad = _noise(27, 19, 3), _noise(25, 17, 4, seed=3)
 
     def both() -> tuple[Tensor, Tensor]:
-        layer = _winograd(weight, bias)
+        layer = make(weight, bias)
         output = layer.forward(padded, True)
         return output, layer.adjoint(grad, output)
 
-    whole = both()
-    monkeypatch.setattr(convolution, "CHUNK_BYTES", chunk_bytes)
     products = _count_calls(monkeypatch, "bmm")
+    whole = both()
+    of_one_chunk = len(products)
+    monkeypatch.setattr(convolution, "CHUNK_BYTES", chunk_bytes)
     chunked = both()
-    assert len(products) > 2
+    assert len(products) > 2 * of_one_chunk
     for expected, found in zip(whole, chunked, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from deepfiles import Samples, ramps
 from PIL import Image, ImageCms
-from test_output import names, small_files  # noqa: F401
+from test_output import names, small_files
 from test_srgb import cmyk_profile, swapped_profile
 
 from impasto import encoding
@@ -211,13 +211,13 @@ def test_missing_extras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             check_output(tmp_path / name, [], size=size, encoding=wanted)
 
 
-@pytest.mark.usefixtures("small_files")
 @pytest.mark.parametrize("extension", DEEP)
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"a.{extension}"
     path.write_bytes(b"old")
     samples = np.random.default_rng(0).integers(0, 65536, (40, 40, 3), dtype=np.uint16)
-    with pytest.raises(ImageError, match=r"needs up to 9,600 bytes: File too large; nothing was changed"):
+    refused = pytest.raises(ImageError, match=r"needs up to 9,600 bytes: File too large; nothing was changed")
+    with refused, small_files():
         save_image(samples, path, encoding=Encoding(16))
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == [path.name]

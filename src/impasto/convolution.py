@@ -92,6 +92,10 @@ class Winograd:
     with the transformed filters frequency by frequency, transformed back to m² outputs and scattered. It works on
     a few rows of tiles at a time, so that what it makes in between stays in the cache.
 
+    Where the library multiplies many small matrices in one call, each tile lies in one piece and is transformed by
+    itself, in the nearest cache; elsewhere each frequency does, and all tiles are transformed at once. What the
+    filters have been multiplied into lies by frequency in both cases: the library writes it in one call only so.
+
     Weights and biases are given in float32 or better; everything else has the workspace's precision.
     """
 
@@ -109,6 +113,7 @@ class Winograd:
         outputs = torch.cat([torch.kron(inverse, inverse), weight.new_ones(self.m**2, 1)], 1)
         self.to_outputs = outputs.to(workspace.dtype)  # [m², n² + 1]
         self.bias = bias.to(workspace.dtype)
+        self.by_tile = _multiplies_batches(workspace)
 
     def forward(self, padded: Tensor, relu: bool) -> Tensor:
         height, width = padded.shape[0] - 2, padded.shape[1] - 2
@@ -117,13 +122,17 @@ class Winograd:
         image = self._grown(padded, rows * self.m + 2, columns * self.m + 2)
         output = self.workspace.take(self.name, rows * self.m, columns * self.m, kernels)
         for first, count in self._chunks(rows, columns):
-            tiles, spectra, products, values = self._buffers(count * columns)
+            number = count * columns
+            tiles = self._take("tiles", self.n**2, number, channels)
+            spectra = self._take("spectra", self.n**2, number, channels)
+            products = self.workspace.take("products", self.n**2 + 1, number, kernels)
+            values = self._take("values", self.m**2, number, kernels)
             view = self._tiles(image, first, count, columns, (self.n, self.n))
             tiles.view(view.shape).copy_(view)
-            torch.mm(self.to_spectra, tiles, out=spectra)
-            torch.bmm(spectra.view(self.n**2, -1, channels), self.filters, out=products[:-1])
+            self._transform(self.to_spectra, tiles, spectra)
+            torch.bmm(spectra, self.filters, out=products[:-1])
             products[-1] = self.bias
-            torch.mm(self.to_outputs, products.view(self.n**2 + 1, -1), out=values)
+            self._transform(self.to_outputs, products, values)
             target = self._tiles(output, first, count, columns, (self.m, self.m))
             torch.clamp_min(values.view(target.shape), 0 if relu else -math.inf, out=target)
         return output[:height, :width]
@@ -131,24 +140,28 @@ class Winograd:
     def adjoint(self, grad: Tensor, output: Tensor | None) -> Tensor:
         height, width, _ = grad.shape
         rows, columns = -(-height // self.m), -(-width // self.m)
-        channels = self.filters.shape[1]
+        channels, kernels = self.filters.shape[1:]
         grad = self._grown(grad, rows * self.m, columns * self.m)
         # What `forward` returned is a part of its buffer; beyond that part, the gradient is 0 whatever the mask says.
         mask = self.workspace.take(self.name, *grad.shape)
         assert output is None or output.data_ptr() == mask.data_ptr(), "not what forward has just returned"
         result = self.workspace.take_other("gradient", rows * self.m + 2, columns * self.m + 2, channels).zero_()
         for first, count in self._chunks(rows, columns):
-            tiles, spectra, products, values = self._buffers(count * columns)
+            number = count * columns
+            values = self._take("values", self.m**2, number, kernels)
+            products = self._take("products", self.n**2, number, kernels)
+            spectra = self.workspace.take("spectra", self.n**2, number, channels)
+            tiles = self._take("tiles", self.n**2, number, channels)
             view = self._tiles(grad, first, count, columns, (self.m, self.m))
             if output is None:
                 values.view(view.shape).copy_(view)
             else:
                 passed = self._tiles(mask, first, count, columns, (self.m, self.m))
                 torch.ops.aten.threshold_backward.grad_input(view, passed, 0, grad_input=values.view(view.shape))
-            torch.mm(self.to_outputs[:, :-1].T, values, out=products[:-1].view(self.n**2, -1))
-            torch.bmm(products[:-1], self.filters.mT, out=spectra.view(self.n**2, -1, channels))
-            torch.mm(self.to_spectra.T, spectra, out=tiles)
-            self._overlap_add(result, tiles.view(self.n, self.n, count, columns, channels), first)
+            self._transform(self.to_outputs[:, :-1].T, values, products)
+            torch.bmm(products, self.filters.mT, out=spectra)
+            self._transform(self.to_spectra.T, spectra, tiles)
+            self._overlap_add(result, tiles, first, count)
         return result[: height + 2, : width + 2]
 
     def _chunks(self, rows: int, columns: int) -> list[tuple[int, int]]:
@@ -157,16 +170,19 @@ class Winograd:
         step = max(1, CHUNK_BYTES // size)
         return [(first, min(step, rows - first)) for first in range(0, rows, step)]
 
-    def _buffers(self, tiles: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Tiles and spectra [n², T·C], products [n² + 1, T, K] and values [m², T·K] of T tiles."""
-        channels, kernels = self.filters.shape[1:]
-        take = self.workspace.take
-        return (
-            take("tiles", self.n**2, tiles * channels),
-            take("spectra", self.n**2, tiles * channels),
-            take("products", self.n**2 + 1, tiles, kernels),
-            take("values", self.m**2, tiles * kernels),
-        )
+    def _take(self, name: str, frequencies: int, tiles: int, channels: int) -> Tensor:
+        """A buffer [frequencies, T, C] of T tiles, each of them in one piece if they are transformed one by one."""
+        if self.by_tile:
+            return self.workspace.take(name, tiles, frequencies, channels).transpose(0, 1)
+        return self.workspace.take(name, frequencies, tiles, channels)
+
+    def _transform(self, matrix: Tensor, source: Tensor, target: Tensor) -> None:
+        """target[i] = Σ_j matrix[i, j] source[j], of [frequencies, T, C] each."""
+        if self.by_tile:
+            matrices = matrix.expand(source.shape[1], -1, -1)
+            torch.bmm(matrices, source.transpose(0, 1), out=target.transpose(0, 1))
+        else:
+            torch.mm(matrix, source.view(len(source), -1), out=target.view(len(target), -1))
 
     def _tiles(self, image: Tensor, first: int, count: int, columns: int, size: tuple[int, int]) -> Tensor:
         """View [*size, count, columns, C] of the tiles in `count` rows of tiles of an image [H, W, C]."""
@@ -177,9 +193,10 @@ class Winograd:
             image.storage_offset() + first * self.m * row,
         )
 
-    def _overlap_add(self, image: Tensor, tiles: Tensor, first: int) -> None:
-        """Adds tiles [n, n, count, columns, C], which overlap by 2 pixels, into the image [H, W, C]."""
-        m, (count, columns) = self.m, tiles.shape[2:4]
+    def _overlap_add(self, image: Tensor, tiles: Tensor, first: int, count: int) -> None:
+        """Adds `count` rows of tiles [n², T, C], which overlap by 2 pixels, into the image [H, W, C]."""
+        m, n, columns = self.m, self.n, tiles.shape[1] // count
+        tiles = tiles.view(n, n, count, columns, -1)
         for top, height in ((0, m), (m, 2)):
             for left, width in ((0, m), (m, 2)):
                 target = self._tiles(image[top:, left:], first, count, columns, (height, width))
@@ -193,6 +210,12 @@ class Winograd:
         grown[: image.shape[0], : image.shape[1]] = image
         grown[image.shape[0] :], grown[:, image.shape[1] :] = 0, 0
         return grown
+
+
+def _multiplies_batches(workspace: Workspace) -> bool:
+    """Whether a product of many small matrices is one call of the library there: MKL has it for these precisions."""
+    has_mkl = workspace.device.type == "cpu" and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    return has_mkl and workspace.dtype in (torch.float32, torch.float64)
 
 
 @cache
