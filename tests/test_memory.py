@@ -1,5 +1,7 @@
 """Sizes as people write them, and what the system tells of memory."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,16 @@ def test_peak_memory_counts_bytes_and_never_falls() -> None:
     assert 50 << 20 < before < 1 << 42  # torch alone has more than 50 MB
     block = torch.ones(16 << 20)
     assert memory.peak("cpu") >= max(before, block.numel() * block.element_size())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a program does not take on what came before it")
+def test_peak_memory_is_of_this_program_alone() -> None:
+    """A large program that begins us hands its own peak on to what getrusage knows of us."""
+    ours = "from impasto import memory; print(memory.peak())"
+    begun = f"os.execv(sys.executable, [sys.executable, '-c', {ours!r}])"
+    large = f"import os, sys; block = bytearray(b'1') * 400_000_000; {begun}"
+    ran = subprocess.run([sys.executable, "-c", large], check=True, capture_output=True, text=True)
+    assert 1 << 20 < int(ran.stdout) < 200_000_000
 
 
 def test_what_is_resident_rises_and_falls() -> None:
