@@ -197,6 +197,23 @@ def test_settings_come_back_from_a_picture(page: Page, photograph: Path, tmp_pat
     expect(page.locator("#settings")).to_contain_text("Choose the photograph and its painting again")
 
 
+@pytest.mark.parametrize("late", ["page/files.js", "api/form"])
+def test_files_may_come_before_the_page_stands(page: Page, photograph: Path, late: str) -> None:
+    """While the machine is busy painting, scripts and answers take their time."""
+    held: list[Any] = []
+    page.route(f"**/{late}", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it calls
+    page.reload(wait_until="commit")
+    page.locator("#photo-file").set_input_files(photograph)
+    page.locator("#style-file").set_input_files(photograph)
+    page.wait_for_timeout(300)
+    assert len(held) == 1
+    expect(page.locator("#paint")).to_be_disabled()
+    held[0].continue_()
+    expect(page.locator("#paint")).to_be_enabled()
+    expect(page.locator("#photo-drop label")).to_have_text("Another photograph")
+    expect(page.locator("#styles button[aria-pressed=true]")).to_have_attribute("title", photograph.name)
+
+
 def _drop(page: Page, path: Path, place: str) -> None:
     data = base64.b64encode(path.read_bytes()).decode()
     page.evaluate(

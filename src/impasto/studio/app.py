@@ -32,11 +32,9 @@ from impasto.studio.shown import DEEP, convert, settings, style_thumbnail, thumb
 
 SWEEP = 600.0  # seconds between two looks for pictures that are a day old
 KINDS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff"}
-MODULES = ("studio", "api", "choose", "form", "layers", "memory", "regions", "result", "settings", "sheet", "viewer")
-PAGE = {
-    "index.html": "text/html", "studio.css": "text/css", "icon.svg": "image/svg+xml",
-    **{f"{name}.js": "text/javascript" for name in MODULES},
-}  # fmt: skip
+TYPES = {".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
+FILES = {file.name: file for file in resources.files("impasto.studio").joinpath("page").iterdir()}
+PAGE = {name: TYPES[Path(name).suffix] for name in FILES if Path(name).suffix in TYPES}
 
 
 class Studio:
@@ -101,7 +99,7 @@ class Studio:
         name = request.path_params.get("name", "index.html")
         if name not in PAGE:
             raise HTTPException(404, "there is no such page")
-        data = resources.files("impasto.studio").joinpath("page", name).read_bytes()
+        data = FILES[name].read_bytes()
         return Response(data, media_type=PAGE[name], headers={"Cache-Control": "no-cache"})
 
     async def form(self, _: Request) -> Response:

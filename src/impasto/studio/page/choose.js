@@ -1,6 +1,7 @@
 // The photograph and the paintings: chosen, dropped, or taken from what the studio has.
 
 import { ask } from "/page/api.js";
+import { given, whenChosen } from "/page/files.js";
 
 const MOST_BYTES = 100 * 2 ** 20;
 const photo = { id: null, name: "", address: "", width: 0, height: 0 };
@@ -132,18 +133,11 @@ export function takeFile(file) {
   return takePhoto(send(file), file.name);
 }
 
-document.getElementById("photo-file").onchange = (event) => {
-  const [file] = event.target.files;
-  if (file) takeFile(file);
-  event.target.value = "";
-};
-document.getElementById("style-file").onchange = (event) => {
-  takeStyles([...event.target.files]);
-  event.target.value = "";
-};
+whenChosen(document.getElementById("photo-file"), ([file]) => takeFile(file));
+whenChosen(document.getElementById("style-file"), takeStyles);
 
 for (const [place, take] of [
-  [drop, (files) => takeFile(files[0])],
+  [drop, ([file]) => takeFile(file)],
   [list, takeStyles],
 ]) {
   place.addEventListener("dragover", (event) => { event.preventDefault(); place.classList.add("over"); });
@@ -151,6 +145,6 @@ for (const [place, take] of [
   place.addEventListener("drop", (event) => {
     event.preventDefault();
     place.classList.remove("over");
-    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
+    given(event.dataTransfer.files, take);
   });
 }

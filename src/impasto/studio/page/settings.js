@@ -2,20 +2,18 @@
 
 import { ask } from "/page/api.js";
 import * as choose from "/page/choose.js";
+import { given, whenChosen } from "/page/files.js";
 import * as form from "/page/form.js";
 import * as regions from "/page/regions.js";
 
 const by = (id) => document.getElementById(id);
 let changed = () => {};
 
-export function takeSettings(whenTaken) {
+export function start(whenTaken) {
   changed = whenTaken;
-  by("recipe-file").onchange = (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (file) open(file, failed);
-  };
 }
+
+whenChosen(by("recipe-file"), ([file]) => open(file, failed));
 
 // Those of a picture that was painted here, in place of what is chosen.
 export async function settingsOf(job, names) {
@@ -35,8 +33,7 @@ window.addEventListener("dragover", (event) => event.preventDefault());
 window.addEventListener("drop", (event) => {
   if (event.defaultPrevented) return; // it has found its place
   event.preventDefault();
-  const [file] = event.dataTransfer.files;
-  if (file) open(file, (error) => (error.status === 422 ? choose.takeFile(file) : failed(error)));
+  given(event.dataTransfer.files, ([file]) => open(file, (error) => (error.status === 422 ? choose.takeFile(file) : failed(error))));
 });
 
 async function open(file, otherwise, photo = "the same photograph") {

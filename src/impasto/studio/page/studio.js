@@ -2,11 +2,12 @@
 
 import { ask, capital, clock, follow, over } from "/page/api.js";
 import * as choose from "/page/choose.js";
+import { stands } from "/page/files.js";
 import * as form from "/page/form.js";
 import { entry, remember, remembered } from "/page/memory.js";
 import * as regions from "/page/regions.js";
 import * as result from "/page/result.js";
-import { takeSettings } from "/page/settings.js";
+import * as settings from "/page/settings.js";
 import * as sheet from "/page/sheet.js";
 import { show } from "/page/viewer.js";
 
@@ -270,12 +271,13 @@ async function start() {
     form.start(definition, changed);
     choose.start(definition, changed);
     regions.start(onStage, say);
-    takeSettings(changed);
+    settings.start(changed);
   } catch (error) {
     by("paint-error").textContent = error.message;
     return;
   }
   changed();
+  stands();
   showSheet();
   const jobs = await drawGallery(); // a reload, or a second tab, finds what is being painted
   const busy = jobs.find((job) => job.state === "painting") ?? jobs.find((job) => job.state === "waiting") ?? jobs.filter((job) => job.finished).at(-1);
