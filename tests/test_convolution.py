@@ -1,6 +1,7 @@
 """Both ways to convolve give the library's numbers, forward and back, at any size."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -20,20 +21,17 @@ def _direct(weight: Tensor, bias: Tensor) -> Convolution:
     return Direct(weight, bias, Workspace("cpu", weight.dtype))
 
 
-def _by_frequency(weight: Tensor, bias: Tensor) -> Convolution:
-    """As in half precision, and where the library is another."""
+def _winograd(by_tile: bool, weight: Tensor, bias: Tensor) -> Convolution:
+    """In either layout, whichever it takes here by itself."""
     layer = Winograd(weight, bias, Workspace("cpu", weight.dtype), "layer")
-    layer.by_tile = False
+    layer.by_tile = by_tile
     return layer
 
 
-def _by_tile(weight: Tensor, bias: Tensor) -> Convolution:
-    layer = Winograd(weight, bias, Workspace("cpu", weight.dtype), "layer")
-    layer.by_tile = True
-    return layer
-
-
-WINOGRADS = [pytest.param(_by_tile, id="winograd by tile"), pytest.param(_by_frequency, id="winograd by frequency")]
+WINOGRADS = [
+    pytest.param(partial(_winograd, True), id="winograd by tile"),
+    pytest.param(partial(_winograd, False), id="winograd by frequency"),
+]
 METHODS = [pytest.param(_direct, id="direct"), *WINOGRADS]
 
 

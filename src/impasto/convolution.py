@@ -161,7 +161,7 @@ class Winograd:
             self._transform(self.to_outputs[:, :-1].T, values, products)
             torch.bmm(products, self.filters.mT, out=spectra)
             self._transform(self.to_spectra.T, spectra, tiles)
-            self._overlap_add(result, tiles, first, count)
+            self._overlap_add(result, tiles.view(self.n, self.n, count, columns, channels), first)
         return result[: height + 2, : width + 2]
 
     def _chunks(self, rows: int, columns: int) -> list[tuple[int, int]]:
@@ -193,10 +193,9 @@ class Winograd:
             image.storage_offset() + first * self.m * row,
         )
 
-    def _overlap_add(self, image: Tensor, tiles: Tensor, first: int, count: int) -> None:
-        """Adds `count` rows of tiles [n², T, C], which overlap by 2 pixels, into the image [H, W, C]."""
-        m, n, columns = self.m, self.n, tiles.shape[1] // count
-        tiles = tiles.view(n, n, count, columns, -1)
+    def _overlap_add(self, image: Tensor, tiles: Tensor, first: int) -> None:
+        """Adds tiles [n, n, count, columns, C], which overlap by 2 pixels, into the image [H, W, C]."""
+        m, (count, columns) = self.m, tiles.shape[2:4]
         for top, height in ((0, m), (m, 2)):
             for left, width in ((0, m), (m, 2)):
                 target = self._tiles(image[top:, left:], first, count, columns, (height, width))

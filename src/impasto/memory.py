@@ -39,10 +39,8 @@ def resident(device: str = "cpu") -> int:
         import torch
 
         return torch.cuda.memory_allocated()
-    try:
-        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return peak(device)
+    known = _counted("/proc/self/status", "VmRSS")
+    return peak(device) if known is None else known
 
 
 def peak(device: str = "cpu") -> int:

@@ -33,8 +33,10 @@ from impasto.studio.shown import DEEP, convert, settings, style_thumbnail, thumb
 SWEEP = 600.0  # seconds between two looks for pictures that are a day old
 KINDS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "tiff": "image/tiff"}
 TYPES = {".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
-FILES = {file.name: file for file in resources.files("impasto.studio").joinpath("page").iterdir()}
-PAGE = {name: TYPES[Path(name).suffix] for name in FILES if Path(name).suffix in TYPES}
+FOLDER = resources.files("impasto.studio").joinpath("page")
+PAGE = {
+    name: TYPES[Path(name).suffix] for name in (file.name for file in FOLDER.iterdir()) if Path(name).suffix in TYPES
+}
 
 
 class Studio:
@@ -99,7 +101,7 @@ class Studio:
         name = request.path_params.get("name", "index.html")
         if name not in PAGE:
             raise HTTPException(404, "there is no such page")
-        data = FILES[name].read_bytes()
+        data = FOLDER.joinpath(name).read_bytes()
         return Response(data, media_type=PAGE[name], headers={"Cache-Control": "no-cache"})
 
     async def form(self, _: Request) -> Response:
